@@ -63,6 +63,19 @@ enum class AeadEngineKind : uint8_t {
 // Makes an engine. InvalidArgument where this CPU cannot run the kind.
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind);
 
+// One message at a time, for handshakes: the same cipher through libsodium, any associated data.
+// `sealed` is plaintext.size() + kAeadTagSize bytes; the two may be the same memory, else must not overlap.
+void SealOne(std::span<const uint8_t, kAeadKeySize> key, uint64_t counter,
+             std::span<const uint8_t> aad, std::span<const uint8_t> plaintext,
+             std::span<uint8_t> sealed);
+
+// `plaintext` is sealed.size() - kAeadTagSize bytes. False where `sealed` is shorter than a tag or not
+// authentic; `plaintext` then holds zeros, unless it is the memory of `sealed`: do not open in place what
+// may have to be tried again.
+[[nodiscard]] bool OpenOne(std::span<const uint8_t, kAeadKeySize> key, uint64_t counter,
+                           std::span<const uint8_t> aad, std::span<const uint8_t> sealed,
+                           std::span<uint8_t> plaintext);
+
 }  // namespace noisegate::crypto
 
 #endif  // NOISEGATE_CRYPTO_AEAD_H_
