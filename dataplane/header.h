@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/bytes.h"
+
 namespace noisegate::dataplane {
 
 inline constexpr size_t kHeaderSize = 4;              // bytes
@@ -38,16 +40,6 @@ constexpr uint32_t EncodeHeader(Header h) {
 }
 constexpr Header DecodeHeader(uint32_t word) {
   return {static_cast<Direction>(word >> 31), word & 0x7fffffff};
-}
-
-inline uint32_t LoadBe32(const uint8_t* p) {
-  return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3];
-}
-inline void StoreBe32(uint8_t* p, uint32_t v) {
-  p[0] = static_cast<uint8_t>(v >> 24);
-  p[1] = static_cast<uint8_t>(v >> 16);
-  p[2] = static_cast<uint8_t>(v >> 8);
-  p[3] = static_cast<uint8_t>(v);
 }
 
 // The direction in which a session of this role sends; it receives in the other.
