@@ -30,6 +30,7 @@ namespace noisegate::dataplane {
   NAME(kInnerMalformed, "inner_malformed", "the message is not a whole IP packet")                 \
   NAME(kInnerSource, "inner_source", "inner source outside the sender's allowed prefixes")         \
   NAME(kRelayDenied, "relay_denied", "the sender may not reach that peer through us")              \
+  NAME(kCongested, "congested", "marked congested outside, but its flow knows no marks (RFC 6040)") \
   /* Overlay to underlay */                                                                        \
   NAME(kNoRoute, "no_route", "no prefix, address or neighbour covers the destination")             \
   NAME(kTooBig, "too_big", "larger than the path MTU; the sender is told if it asked")             \
