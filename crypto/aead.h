@@ -64,14 +64,14 @@ enum class AeadEngineKind : uint8_t {
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind);
 
 // One message at a time, for handshakes: the same cipher through libsodium, any associated data.
-// `sealed` is plaintext.size() + kAeadTagSize bytes; the two may be the same memory, else must not overlap.
+// `sealed` is plaintext.size() + kAeadTagSize bytes. Both may start at the same address, else must not
+// overlap. Any thread.
 void SealOne(std::span<const uint8_t, kAeadKeySize> key, uint64_t counter,
              std::span<const uint8_t> aad, std::span<const uint8_t> plaintext,
              std::span<uint8_t> sealed);
 
 // `plaintext` is sealed.size() - kAeadTagSize bytes. False where `sealed` is shorter than a tag or not
-// authentic; `plaintext` then holds zeros, unless it is the memory of `sealed`: do not open in place what
-// may have to be tried again.
+// authentic; nothing is written then. Both may start at the same address. Any thread.
 [[nodiscard]] bool OpenOne(std::span<const uint8_t, kAeadKeySize> key, uint64_t counter,
                            std::span<const uint8_t> aad, std::span<const uint8_t> sealed,
                            std::span<uint8_t> plaintext);
