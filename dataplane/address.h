@@ -1,7 +1,8 @@
 // Network addresses as plain values: MAC and IP addresses, prefixes, UDP endpoints, with their text.
 //
 // IPv4 is held as the IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), so that one 16-byte form serves
-// keys of tables and comparisons. Parsing is strict: no names, no leading zeros, no scope.
+// keys of tables and comparisons. Parsing is strict: no names, no scope, no decimal with leading zeros,
+// and no IPv4-mapped text, which would be a second way to write an IPv4 address.
 #ifndef NOISEGATE_DATAPLANE_ADDRESS_H_
 #define NOISEGATE_DATAPLANE_ADDRESS_H_
 
@@ -65,7 +66,7 @@ struct Prefix {
 
 struct Endpoint {
   IpAddress address;
-  uint16_t port = 0;  // host order
+  uint16_t port = 0;  // host order; text has 1 … 65535
 
   auto operator<=>(const Endpoint&) const = default;
   std::string ToString() const;  // "192.0.2.1:4242", "[2001:db8::1]:4242"
