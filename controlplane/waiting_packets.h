@@ -1,0 +1,108 @@
+// Packets that wait for something to come up: a session with a peer, a neighbour's MAC.
+//
+//   WaitingPackets<PeerIndex> waiting(limits);
+//   if (!waiting.Add(now, peer, bytes, from)) CountDrop(kNoSessionYet);
+//   for (auto& packet : waiting.Take(peer)) Reinject(packet.bytes, packet.tag);   // it is up
+//   CountDrop(kNoSessionYet, waiting.Expire(now));              // every turn
+//
+// Bounded thrice: packets for one key, packets in all and bytes in all, so that a host that sends to
+// many dead peers cannot eat the gateway's memory. Every packet lives equally long, so one queue in
+// order of arrival gives the expiry. Time comes in as an argument. One thread.
+#ifndef NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
+#define NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <list>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+
+namespace noisegate::controlplane {
+
+struct WaitingLimits {
+  size_t packets_per_key = 64;
+  size_t packets = 4096;
+  size_t bytes = 8 << 20;
+  std::chrono::steady_clock::duration life = std::chrono::seconds(1);
+};
+
+template <typename Key>
+class WaitingPackets {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  struct Packet {
+    std::vector<uint8_t> bytes;
+    uint32_t tag = 0;  // as given to Add
+  };
+
+  explicit WaitingPackets(const WaitingLimits& limits) : limits_(limits) {}
+
+  // Copies `bytes`. False where a limit is reached: the newest is refused, as what came first is
+  // what a handshake of the sender's hangs on.
+  bool Add(TimePoint now, const Key& key, std::span<const uint8_t> bytes, uint32_t tag = 0) {
+    if (queue_.size() >= limits_.packets || bytes_ + bytes.size() > limits_.bytes) return false;
+    const auto found = by_key_.find(key);
+    const size_t waiting = found == by_key_.end() ? 0 : found->second.size();
+    if (waiting >= limits_.packets_per_key) return false;
+    queue_.push_back({now + limits_.life, key, {{bytes.begin(), bytes.end()}, tag}});
+    by_key_[key].push_back(std::prev(queue_.end()));
+    bytes_ += bytes.size();
+    return true;
+  }
+
+  // Removes and returns what waits for `key`, in order of arrival.
+  std::vector<Packet> Take(const Key& key) {
+    std::vector<Packet> packets;
+    const auto found = by_key_.find(key);
+    if (found == by_key_.end()) return packets;
+    packets.reserve(found->second.size());
+    for (Position position : found->second) {
+      bytes_ -= position->packet.bytes.size();
+      packets.push_back(std::move(position->packet));
+      queue_.erase(position);
+    }
+    by_key_.erase(found);
+    return packets;
+  }
+
+  // Drops what has waited its life. Returns how many.
+  size_t Expire(TimePoint now) {
+    size_t expired = 0;
+    for (; !queue_.empty() && queue_.front().expires <= now; ++expired) {
+      Waiting& oldest = queue_.front();
+      bytes_ -= oldest.packet.bytes.size();
+      const auto found = by_key_.find(oldest.key);
+      // The oldest of all is also the oldest of its key.
+      found->second.erase(found->second.begin());
+      if (found->second.empty()) by_key_.erase(found);
+      queue_.pop_front();
+    }
+    return expired;
+  }
+
+  size_t size() const { return queue_.size(); }
+  size_t bytes() const { return bytes_; }
+  void set_limits(const WaitingLimits& limits) { limits_ = limits; }
+
+ private:
+  struct Waiting {
+    TimePoint expires;
+    Key key;
+    Packet packet;
+  };
+  using Position = typename std::list<Waiting>::iterator;
+
+  WaitingLimits limits_;
+  std::list<Waiting> queue_;  // by arrival
+  absl::flat_hash_map<Key, std::vector<Position>> by_key_;  // no empty vectors
+  size_t bytes_ = 0;
+};
+
+}  // namespace noisegate::controlplane
+
+#endif  // NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
