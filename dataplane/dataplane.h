@@ -127,13 +127,20 @@ enum class PuntKind : uint8_t {
   kTooBig,        // an inner packet to answer with ICMP "too big" (rate-limited); `mtu` says what fits
   kTtlExpired,    // an inner packet to answer with ICMP "time exceeded" (rate-limited)
   kNoRoute,       // an inner packet to answer with ICMP "unreachable" (rate-limited)
+  kLocal,         // an inner packet from `peer` to one of the gateway's own addresses: IP from its
+                  // first byte
 };
+
+inline constexpr PeerIndex kNoPeer = UINT32_MAX;
 
 struct Punt {
   PuntKind kind = PuntKind::kControl;
   WorkerIndex worker = 0;
   PortIndex port = 0;
-  PeerIndex peer = 0;            // kNeedSession; kTooBig and the like: who it came from or kNoPeer
+  // kNeedSession: whom it goes to. kLocal: who sent it. kNeedNeighbour, kTooBig, kTtlExpired and
+  // kNoRoute: who sent it, or kNoPeer for a packet from the overlay.
+  PeerIndex peer = 0;
+  PeerIndex from = 0;            // kNeedSession: who sent it (a relayed packet) or kNoPeer
   IpAddress next_hop;            // kNeedNeighbour
   uint16_t mtu = 0;              // kTooBig
   Endpoint source;               // kHandshake, kNoSession
@@ -141,7 +148,6 @@ struct Punt {
   // kHandshake, kNoSession: the datagram from its 4-byte header on. Others: see PuntKind.
   std::span<const uint8_t> bytes;
 };
-inline constexpr PeerIndex kNoPeer = UINT32_MAX;
 
 // What a worker tells the control thread about a session, beside packets.
 struct SessionEvent {
@@ -192,6 +198,9 @@ class Dataplane {
   // Frees what no worker can hold any more. Call every turn of the control loop.
   virtual void Reclaim() = 0;
   virtual SessionCounters ReadSession(SessionRef session) const = 0;
+  // While held, the session is not chosen for sending: packets that it would have carried come back as
+  // kNeedSession. Receiving, and SendMessage(), go on. A session that is published is not held.
+  virtual absl::Status HoldSending(SessionRef session, bool hold) = 0;
   // Seals one message of `bytes` (empty: a keep-alive) on exactly this session.
   virtual absl::Status SendMessage(SessionRef session, std::span<const uint8_t> bytes) = 0;
 
