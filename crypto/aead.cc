@@ -1,0 +1,23 @@
+#include "crypto/aead.h"
+
+#include "absl/status/status.h"
+#include "crypto/aead_engines.h"
+
+namespace noisegate::crypto {
+
+absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind) {
+  switch (kind) {
+    case AeadEngineKind::kAuto: {
+      // The fastest first. The last one runs everywhere.
+      absl::StatusOr<std::unique_ptr<AeadEngine>> engine = MakeIpsecMbEngine();
+      return engine.ok() ? std::move(engine) : MakeSodiumEngine();
+    }
+    case AeadEngineKind::kIpsecMb:
+      return MakeIpsecMbEngine();
+    case AeadEngineKind::kSodium:
+      return MakeSodiumEngine();
+  }
+  return absl::InvalidArgumentError("no such AEAD engine");
+}
+
+}  // namespace noisegate::crypto
