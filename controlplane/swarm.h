@@ -4,10 +4,13 @@
 // data path. A SecureSwarm is the Noise Swarm protocol over any of them: messages to and from peers
 // whose identity is proven.
 //
-//   UdpSwarm udp = …; SecureSwarm swarm(&udp, identity, policy, options);
-//   swarm.OnReceive([](const SecureSwarm::Message& m) { … m.source.peer, m.source.endpoint, m.bytes … });
-//   swarm.Tell({peer_id, endpoint}, bytes);
-//   swarm.Run(…)   // or Poll() from an event loop of one's own
+//   auto udp = UdpSwarm::Bind(local);
+//   auto swarm = SecureSwarm::Create(udp->get(), identity, policy, options);
+//   (*swarm)->OnReceive([](const SecureSwarm::Message& m) { … m.source, m.bytes … });
+//   (*swarm)->Tell({peer_id, endpoint}, bytes);
+//   (*swarm)->Run(stop);   // or Poll() from an event loop of one's own
+//
+// docs/library.md is the guide.
 #ifndef NOISEGATE_CONTROLPLANE_SWARM_H_
 #define NOISEGATE_CONTROLPLANE_SWARM_H_
 
@@ -32,10 +35,13 @@ class DatagramSwarm {
                                       std::span<const uint8_t> datagram)>;
   virtual ~DatagramSwarm() = default;
 
-  // Best effort: an error only for what can never be sent. `stripe` picks the local port.
+  // Best effort: an error only for what can never be sent. `stripe` picks the local port. May hold
+  // the datagram back until Flush(), to send several in one go.
   virtual absl::Status Tell(uint16_t stripe, const dataplane::Endpoint& destination,
                             std::span<const uint8_t> datagram) = 0;
-  // Hands at most `limit` waiting datagrams to `receiver`; never blocks. Returns how many.
+  virtual void Flush() {}
+  // Hands at most `limit` waiting datagrams to `receiver`; never blocks. Returns how many. The bytes
+  // live for that call only. `receiver` may call Tell, but not Receive.
   virtual size_t Receive(size_t limit, const Receiver& receiver) = 0;
   // The largest datagram that can be sent there, in bytes.
   virtual size_t Mtu(const dataplane::Endpoint& destination) const = 0;
@@ -51,6 +57,10 @@ struct PeerAddress {
   auto operator<=>(const PeerAddress&) const = default;
   std::string ToString() const;
   static absl::StatusOr<PeerAddress> Parse(std::string_view text);
+  template <typename H>
+  friend H AbslHashValue(H h, const PeerAddress& a) {
+    return H::combine(std::move(h), a.peer, a.endpoint);
+  }
 };
 
 }  // namespace noisegate::controlplane

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <iterator>
 #include <list>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -72,6 +73,12 @@ class WaitingPackets {
 
   // Drops what has waited its life. Returns how many.
   size_t Expire(TimePoint now) {
+    return Expire(now, [](const Key&, Packet&) {});
+  }
+
+  // The same, and calls `dropped(key, packet)` for each; it must not call back into this object.
+  template <typename Dropped>
+  size_t Expire(TimePoint now, Dropped&& dropped) {
     size_t expired = 0;
     for (; !queue_.empty() && queue_.front().expires <= now; ++expired) {
       Waiting& oldest = queue_.front();
@@ -80,9 +87,18 @@ class WaitingPackets {
       // The oldest of all is also the oldest of its key.
       found->second.erase(found->second.begin());
       if (found->second.empty()) by_key_.erase(found);
+      Key key = std::move(oldest.key);
+      Packet packet = std::move(oldest.packet);
       queue_.pop_front();
+      dropped(key, packet);
     }
     return expired;
+  }
+
+  // When the next packet will have waited its life; nothing where none waits.
+  std::optional<TimePoint> next_expiry() const {
+    if (queue_.empty()) return std::nullopt;
+    return queue_.front().expires;
   }
 
   size_t size() const { return queue_.size(); }
