@@ -47,11 +47,13 @@ struct Crypto {
 struct Neighbour {
   dataplane::IpAddress address;
   dataplane::MacAddress mac;
+  bool operator==(const Neighbour&) const = default;
 };
 
 struct StaticRoute {
   dataplane::Prefix prefix;
   dataplane::IpAddress via;
+  bool operator==(const StaticRoute&) const = default;
 };
 
 enum class Side : uint8_t { kUnderlay, kOverlay };
