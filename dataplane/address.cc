@@ -16,9 +16,9 @@ constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 
 absl::Status Invalid(const char* what, std::string_view text, const char* want) {
   constexpr size_t kShown = 64;  // a hostile text need not be repeated whole
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", absl::string_view(text.data(), std::min(text.size(), kShown)), "\" is not ", what,
-      want));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", absl::string_view(text.data(), std::min(text.size(), kShown)),
+                   "\" is not ", what, want));
 }
 
 // Decimal digits only, no leading zero, at most `max`.
@@ -179,8 +179,8 @@ absl::StatusOr<Prefix> Prefix::Parse(std::string_view text) {
   std::optional<uint32_t> length = max;
   if (slash != std::string_view::npos) length = ParseDecimal(text.substr(slash + 1), max);
   if (!length.has_value()) {
-    return Invalid("a prefix", text, address->is_v4() ? ": the length is 0 to 32"
-                                                      : ": the length is 0 to 128");
+    return Invalid("a prefix", text,
+                   address->is_v4() ? ": the length is 0 to 32" : ": the length is 0 to 128");
   }
   return Prefix{*address, static_cast<uint8_t>(*length)};
 }
@@ -219,7 +219,8 @@ absl::StatusOr<EndpointRange> EndpointRange::Parse(std::string_view text) {
       return range;
     }
   }
-  return Invalid("an endpoint", text, " (192.0.2.1:4242, 192.0.2.1:4242-4249 or [2001:db8::1]:4242)");
+  return Invalid("an endpoint", text,
+                 " (192.0.2.1:4242, 192.0.2.1:4242-4249 or [2001:db8::1]:4242)");
 }
 
 }  // namespace noisegate::dataplane

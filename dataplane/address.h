@@ -1,8 +1,8 @@
-// Network addresses as plain values: MAC and IP addresses, prefixes, UDP endpoints, with their text.
+// Network addresses as plain values, and their text: MAC, IP, prefixes, UDP endpoints.
 //
 // IPv4 is held as the IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), so that one 16-byte form serves
-// keys of tables and comparisons. Parsing is strict: no names, no scope, no decimal with leading zeros,
-// and no IPv4-mapped text, which would be a second way to write an IPv4 address.
+// keys of tables and comparisons. Parsing is strict: no names, no scope, no decimal with leading
+// zeros, and no IPv4-mapped text, which would be a second way to write an IPv4 address.
 #ifndef NOISEGATE_DATAPLANE_ADDRESS_H_
 #define NOISEGATE_DATAPLANE_ADDRESS_H_
 

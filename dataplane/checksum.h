@@ -20,8 +20,8 @@ inline uint64_t AddSums(uint64_t a, uint64_t b) {
   return sum + carry;
 }
 
-// Sum of `size` bytes added to `sum`. An odd last byte counts as if a zero followed, so only the last
-// of several pieces may have an odd size.
+// Sum of `size` bytes added to `sum`. An odd last byte counts as if a zero followed, so only the
+// last of several pieces may have an odd size.
 inline uint64_t AddBytes(uint64_t sum, const uint8_t* data, size_t size) {
   for (; size >= 8; data += 8, size -= 8) sum = AddSums(sum, LoadRaw<uint64_t>(data));
   if (size == 0) return sum;

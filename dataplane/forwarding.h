@@ -2,8 +2,8 @@
 // control thread builds and workers read.
 //
 // One longest-prefix match serves both questions, as in WireGuard's cryptokey routing: a prefix
-// belongs to one owner, so the owner of the destination is where it goes, and the owner of the source
-// must be whom it came from.
+// belongs to one owner, so the owner of the destination is where it goes, and the owner of the
+// source must be whom it came from.
 #ifndef NOISEGATE_DATAPLANE_FORWARDING_H_
 #define NOISEGATE_DATAPLANE_FORWARDING_H_
 
@@ -53,12 +53,12 @@ struct RelayPermission {
 // Immutable after Build; any number of threads may read.
 class Forwarding {
  public:
-  // InvalidArgument names a prefix that two owners claim, and both. The same claim twice is one. Host
-  // bits of prefixes do not count.
+  // InvalidArgument names a prefix that two owners claim, and both. The same claim twice is one.
+  // Host bits of prefixes do not count.
   static absl::StatusOr<std::unique_ptr<const Forwarding>> Build(
       std::span<const PrefixRoute> routes, std::span<const RelayPermission> permissions);
 
-  // Longest match; Kind::kNone where nothing covers it. Addresses in network order, but for LookupV4.
+  // Longest match; Kind::kNone where nothing covers it. LookupV6 takes 16 bytes in network order.
   const Route& LookupV4(uint32_t host_order) const { return routes_[v4_.LookupV4(host_order)]; }
   const Route& LookupV6(const uint8_t* address) const { return routes_[v6_.LookupV6(address)]; }
   const Route& Lookup(const IpAddress& address) const {

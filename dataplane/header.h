@@ -10,8 +10,8 @@
 
 namespace noisegate::dataplane {
 
-inline constexpr size_t kHeaderSize = 4;              // bytes
-inline constexpr size_t kTagSize = 16;                // bytes
+inline constexpr size_t kHeaderSize = 4;  // bytes
+inline constexpr size_t kTagSize = 16;    // bytes
 inline constexpr size_t kOverhead = kHeaderSize + kTagSize;
 
 enum class Direction : uint8_t { kInitiatorToResponder = 0, kResponderToInitiator = 1 };

@@ -1,8 +1,8 @@
 // The headers of a session's datagrams, written once and then stamped in front of each message:
-// Ethernet, with or without an 802.1Q tag, IPv4 or IPv6, UDP, and the 4 bytes of Noise Swarm header.
+// Ethernet, with or without an 802.1Q tag, IPv4 or IPv6, UDP, and the Noise Swarm header.
 //
-//   const HeaderTemplate t = BuildHeaderTemplate({.local_port = 4242, …});      // control thread
-//   uint8_t* frame = StampHeader(t, ciphertext, size, EncodeHeader(…), …);      // worker, per packet
+//   HeaderTemplate t = BuildHeaderTemplate({.local_port = 4242, …});        // control thread
+//   uint8_t* frame = StampHeader(t, ciphertext, size, EncodeHeader(…), …);  // worker
 #ifndef NOISEGATE_DATAPLANE_HEADER_TEMPLATE_H_
 #define NOISEGATE_DATAPLANE_HEADER_TEMPLATE_H_
 
@@ -31,8 +31,8 @@ struct HeaderTemplateOptions {
 };
 
 struct HeaderTemplate {
-  // A stamp copies this many bytes, whatever the headers' size, because a copy of constant size is a
-  // few vector stores. So this many bytes in front of the ciphertext must be ours to write.
+  // A stamp copies this many bytes, whatever the headers' size, because a copy of constant size is
+  // a few vector stores. So this many bytes in front of the ciphertext must be ours to write.
   static constexpr size_t kRoom = 80;
 
   alignas(16) std::array<uint8_t, kRoom> bytes = {};  // the headers, at the end
@@ -51,8 +51,8 @@ enum class UdpChecksum : uint8_t {
   kFull,    // here; the ciphertext must be final
 };
 
-// Outer headers have DSCP 0, TTL 64, don't-fragment (so that a path that is too narrow is noticed) and,
-// for IPv6, a flow label that is fixed for the session (RFC 6438).
+// Outer headers have DSCP 0, TTL 64, don't-fragment (so that a path that is too narrow is noticed)
+// and, for IPv6, a flow label that is fixed for the session (RFC 6438).
 HeaderTemplate BuildHeaderTemplate(const HeaderTemplateOptions& options);
 
 // Bytes of outer IP packet beyond the ciphertext and its tag, Ethernet not counted.
@@ -66,8 +66,8 @@ constexpr uint32_t MaxInnerSize(uint32_t path_mtu, bool v6) {
   return path_mtu > overhead ? path_mtu - overhead : 0;
 }
 
-// Writes all headers in front of `ciphertext`, which has `size` bytes with its tag, and returns where
-// the frame begins (ciphertext - t.size). HeaderTemplate::kRoom bytes before `ciphertext` are
+// Writes all headers in front of `ciphertext`, which has `size` bytes with its tag, and returns
+// where the frame begins (ciphertext - t.size). HeaderTemplate::kRoom bytes before `ciphertext` are
 // overwritten. `ecn` is what EcnToOuter() says.
 inline uint8_t* StampHeader(const HeaderTemplate& t, uint8_t* ciphertext, uint32_t size,
                             uint32_t header_word, uint8_t ecn, UdpChecksum checksum) {

@@ -1,6 +1,6 @@
 // How many handshake inits a worker lets through to the control thread.
 //
-// An init costs its sender 36 bytes and us a key exchange, and its source address may be forged. So:
+// An init costs its sender 36 bytes and us a key exchange, and its source may be forged. So:
 //   - a configured endpoint has a budget of its own, which strangers cannot touch;
 //   - a stranger is held against its prefix's budget (IPv4 /24, IPv6 /48), because whoever has one
 //     address of a prefix has them all;
@@ -18,8 +18,8 @@
 
 namespace noisegate::dataplane {
 
-// Whose inits have a budget of their own. Immutable, so that the control thread can publish a new one
-// while workers read the old.
+// Whose inits have a budget of their own. Immutable, so that the control thread can publish a new
+// one while workers read the old.
 class KnownEndpoints {
  public:
   explicit KnownEndpoints(std::span<const IpAddress> addresses)
@@ -34,7 +34,7 @@ class KnownEndpoints {
 // generic cell rate algorithm, ITU-T I.371). All zeros is a full bucket.
 class TokenBucket {
  public:
-  // `interval`: ticks per token; `burst`: ticks to fill it from empty. Takes a token if there is one.
+  // Takes a token if there is one. `interval`: ticks per token; `burst`: ticks from empty to full.
   bool Take(uint64_t now, uint64_t interval, uint64_t burst);
   uint64_t full_at() const { return full_at_; }
 
@@ -46,8 +46,8 @@ class TokenBucket {
 class InitLimiter {
  public:
   struct Options {
-    uint64_t ticks_per_second = 0;          // of the clock that `now` is read from (the TSC)
-    uint32_t inits_per_prefix = 20;         // per second, as the next ones; 0 admits none
+    uint64_t ticks_per_second = 0;   // of the clock that `now` is read from (the TSC)
+    uint32_t inits_per_prefix = 20;  // per second, as the next ones; 0 admits none
     uint32_t inits_per_endpoint = 200;
     uint32_t inits_of_strangers = 2000;
     // Random. Without it nobody can aim at the table's collisions.

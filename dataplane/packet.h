@@ -1,10 +1,10 @@
-// What a packet says: Ethernet, IPv4, IPv6 and UDP headers, read from bytes that anyone may have sent.
+// What a packet says: Ethernet, IP and UDP headers, read from bytes that anyone may have sent.
 //
-//   OuterPacket outer;                                 // underlay: a frame
-//   switch (ParseOuter(frame, size, &outer)) { case OuterKind::kUdp: … }
+//   OuterPacket outer;  // underlay: a frame
+//   switch (ParseOuter(frame, size, true, &outer)) { case OuterKind::kUdp: … }
 //
-//   IpPacket inner;                                    // an opened message is exactly one IP packet
-//   if (!ParseIp(message, size, &inner) || inner.size != size) → kInnerMalformed
+//   IpPacket inner;     // an opened message is exactly one IP packet
+//   if (!ParseIp(message, size, &inner) || inner.size != size) { … kInnerMalformed … }
 //
 // Plain functions: no allocation, no exception, any alignment, never a byte beyond the given size.
 // They see contiguous bytes only: gather a multi-segment mbuf first. Changing packets is rewrite.h,
@@ -24,8 +24,8 @@ namespace noisegate::dataplane {
 
 inline constexpr uint32_t kEthernetSize = 14;  // bytes, as the next ones
 inline constexpr uint32_t kVlanTagSize = 4;
-inline constexpr uint32_t kIpv4Size = 20;      // without options
-inline constexpr uint32_t kIpv6Size = 40;      // without extension headers
+inline constexpr uint32_t kIpv4Size = 20;  // without options
+inline constexpr uint32_t kIpv6Size = 40;  // without extension headers
 inline constexpr uint32_t kUdpSize = 8;
 
 inline constexpr uint16_t kEtherTypeIpv4 = 0x0800;
@@ -43,8 +43,8 @@ inline constexpr uint8_t kProtocolSctp = 132;
 // Ethernet II with at most one 802.1Q tag. A second tag is seen as ether_type kEtherTypeVlan.
 struct EthernetFrame {
   uint16_t ether_type = 0;
-  uint16_t vlan = 0;       // VLAN id; 0 where there is no tag or only a priority
-  uint8_t l3_offset = 0;   // bytes
+  uint16_t vlan = 0;      // VLAN id; 0 where there is no tag or only a priority
+  uint8_t l3_offset = 0;  // bytes
 };
 
 // False where the frame is too short for its headers.
@@ -53,7 +53,7 @@ inline bool ParseEthernet(const uint8_t* frame, uint32_t size, EthernetFrame* ou
   out->ether_type = LoadBe16(frame + 12);
   out->vlan = 0;
   out->l3_offset = kEthernetSize;
-  if (out->ether_type != kEtherTypeVlan) [[likely]] return true;
+  if (out->ether_type != kEtherTypeVlan) return true;
   if (size < kEthernetSize + kVlanTagSize) return false;
   out->vlan = LoadBe16(frame + 14) & 0x0fff;
   out->ether_type = LoadBe16(frame + 16);
@@ -63,25 +63,25 @@ inline bool ParseEthernet(const uint8_t* frame, uint32_t size, EthernetFrame* ou
 
 // An IPv4 or IPv6 packet's header.
 struct IpPacket {
-  uint32_t size = 0;           // bytes of the whole packet as its header states, ≤ those given
-  uint16_t l4_offset = 0;      // bytes from the version field to the upper layer
-  uint8_t version = 0;         // 4 or 6
-  uint8_t protocol = 0;        // of the upper layer; for a fragment, of what was fragmented
-  uint8_t ttl = 0;             // or hop limit
-  uint8_t ecn = 0;             // 0 … 3
-  bool fragment = false;       // a part of a packet, the first included
-  bool later_fragment = false; // a part that does not begin with the upper layer's header
-  bool dont_fragment = false;  // always true for IPv6
+  uint32_t size = 0;            // bytes of the whole packet as its header states, ≤ those given
+  uint16_t l4_offset = 0;       // bytes from the version field to the upper layer
+  uint8_t version = 0;          // 4 or 6
+  uint8_t protocol = 0;         // of the upper layer; for a fragment, of what was fragmented
+  uint8_t ttl = 0;              // or hop limit
+  uint8_t ecn = 0;              // 0 … 3
+  bool fragment = false;        // a part of a packet, the first included
+  bool later_fragment = false;  // a part that does not begin with the upper layer's header
+  bool dont_fragment = false;   // always true for IPv6
 
   bool is_v4() const { return version == 4; }
 };
 
-// Parses the IP packet at `packet`, of which `available` bytes can be read. Bytes beyond the packet's
-// own size are allowed (Ethernet pads), missing ones are not. IPv6 extension headers (hop-by-hop,
-// routing, destination options, up to kMaxExtensionHeaders) are stepped over; where the walk stops
-// earlier, `protocol` is the header it stopped at. False for anything malformed, including an IPv6
-// address that is an IPv4-mapped one (RFC 4291 2.5.5.2: never on a wire), which could otherwise pass
-// for an IPv4 address in our tables.
+// Parses the IP packet at `packet`, of which `available` bytes can be read. Bytes beyond the
+// packet's own size are allowed (Ethernet pads), missing ones are not. IPv6 extension headers
+// (hop-by-hop, routing, destination options, up to kMaxExtensionHeaders) are stepped over; where
+// the walk stops earlier, `protocol` is the header it stopped at. False for anything malformed,
+// including an IPv6 address that is an IPv4-mapped one (RFC 4291 2.5.5.2: never on a wire), which
+// could otherwise pass for an IPv4 address in our tables.
 inline constexpr int kMaxExtensionHeaders = 4;
 bool ParseIp(const uint8_t* packet, uint32_t available, IpPacket* out);
 
@@ -98,16 +98,16 @@ inline bool HeaderChecksumOk(const uint8_t* packet, const IpPacket& ip) {
   return !ip.is_v4() || ChecksumOk(AddBytes(0, packet, ip.l4_offset));
 }
 
-// True where the destination is of this link only (multicast, link-local, 255.255.255.255), so that a
-// router must not forward the packet (RFC 1812 5.3.4, RFC 4291 2.5.6).
+// True where the destination is of this link only (multicast, link-local, 255.255.255.255), so that
+// a router must not forward the packet (RFC 1812 5.3.4, RFC 4291 2.5.6).
 bool IsLinkScoped(const uint8_t* packet, const IpPacket& ip);
 // True where no host may send from this source: multicast, unspecified, loopback, broadcast
 // (RFC 1812 5.3.7). Answers must never go there.
 bool HasMartianSource(const uint8_t* packet, const IpPacket& ip);
 
-// A hash that is equal for packets of one flow and spreads flows evenly over all 32 bits: addresses,
-// protocol, and ports where it has them. Fragments hash without ports, IPv6 ones with the flow label
-// instead (RFC 6438). Not keyed: it balances load and protects nothing.
+// A hash that is equal for packets of one flow and spreads flows evenly over all 32 bits:
+// addresses, protocol, and ports where it has them. Fragments hash without ports, IPv6 ones with
+// the flow label instead (RFC 6438). Not keyed: it balances load and protects nothing.
 uint32_t FlowHash(const uint8_t* packet, const IpPacket& ip);
 
 // What the underlay's classify stage does with a frame.
@@ -119,14 +119,14 @@ enum class OuterKind : uint8_t {
 
 struct OuterPacket {
   DropReason reason = DropReason::kMalformed;  // kDrop
-  uint16_t ether_type = 0;       // kUdp, kControl; as the next ones
+  uint16_t ether_type = 0;                     // kUdp, kControl; as the next ones
   uint16_t vlan = 0;
-  uint16_t l3_offset = 0;        // bytes from the frame's start
-  IpPacket ip;                   // kUdp, and kControl unless ARP
-  uint16_t source_port = 0;      // kUdp; host order
+  uint16_t l3_offset = 0;    // bytes from the frame's start
+  IpPacket ip;               // kUdp, and kControl unless ARP
+  uint16_t source_port = 0;  // kUdp; host order
   uint16_t destination_port = 0;
-  uint32_t payload_offset = 0;   // bytes from the frame's start to the UDP payload
-  uint32_t payload_size = 0;     // bytes, padding left out
+  uint32_t payload_offset = 0;  // bytes from the frame's start to the UDP payload
+  uint32_t payload_size = 0;    // bytes, padding left out
 };
 
 // Sorts a frame from the underlay. `verify_header_checksum` is false where the device did it.
@@ -192,7 +192,7 @@ inline bool ParseIpv6(const uint8_t* packet, uint32_t available, IpPacket* out) 
   out->fragment = false;
   out->later_fragment = false;
   out->dont_fragment = true;
-  if (out->protocol == kProtocolUdp || out->protocol == kProtocolTcp) [[likely]] return true;
+  if (out->protocol == kProtocolUdp || out->protocol == kProtocolTcp) return true;
   return WalkExtensionHeaders(packet, out);
 }
 
@@ -294,7 +294,7 @@ inline OuterKind ParseOuter(const uint8_t* frame, uint32_t size, bool verify_hea
     return internal::Drop(out, DropReason::kBadChecksum);
   }
   if (out->ip.fragment) return internal::Drop(out, DropReason::kFragment);
-  if (out->ip.protocol == kProtocolUdp) [[likely]] return internal::ParseOuterUdp(frame, out);
+  if (out->ip.protocol == kProtocolUdp) return internal::ParseOuterUdp(frame, out);
   if (out->ip.protocol == (v4 ? kProtocolIcmp : kProtocolIcmpv6)) return OuterKind::kControl;
   return internal::Drop(out, DropReason::kUnsupported);
 }

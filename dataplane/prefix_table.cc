@@ -99,8 +99,7 @@ class PrefixTable::Builder {
     table_.nodes_.resize(table_.nodes_.size() + children.size());
     table_.nodes_[index] = node;
     for (uint32_t i = 0; i < children.size(); ++i) {
-      FillNode(node.first_child + i, children[i].items, offset + kStride,
-               values[children[i].slot]);
+      FillNode(node.first_child + i, children[i].items, offset + kStride, values[children[i].slot]);
     }
   }
 

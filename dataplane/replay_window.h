@@ -13,18 +13,18 @@ namespace noisegate::dataplane {
 
 // Remembers which of the last kWindowSize counters were accepted (RFC 6479).
 //
-// Check() is a cheap filter before opening: a forged packet may carry any counter. Accept() follows a
-// verified tag and is final: of two copies in one burst both pass Check(), and only the first Accept().
-// Counters from kCounterClose on are never accepted.
+// Check() is a cheap filter before opening: a forged packet may carry any counter. Accept() follows
+// a verified tag and is final: of two copies in one burst both pass Check(), and only the first
+// Accept(). Counters from kCounterClose on are never accepted.
 //
-// The ring holds one block more than the window needs, so that moving the window on clears whole blocks
-// and shifts nothing: at most kBlocks words, and only for a packet that was authentic.
+// The ring holds one block more than the window needs, so that moving the window on clears whole
+// blocks and shifts nothing: at most kBlocks words, and only for a packet that was authentic.
 //
 // All zeros is a fresh window. Owned by one worker; not thread-safe.
 class ReplayWindow {
  public:
-  static constexpr uint64_t kRingSize = 8192;                 // bits
-  static constexpr uint64_t kBlockSize = 64;                  // bits
+  static constexpr uint64_t kRingSize = 8192;                      // bits
+  static constexpr uint64_t kBlockSize = 64;                       // bits
   static constexpr uint64_t kWindowSize = kRingSize - kBlockSize;  // 8,128 counters behind the last
 
   // False where Accept() is certain to refuse.

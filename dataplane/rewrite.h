@@ -1,5 +1,6 @@
-// Changes to an IP packet on its way through: hop limit, congestion marks, TCP segment size. Checksums
-// are brought up to date in place (RFC 1624), never recomputed, so damage done elsewhere stays visible.
+// Changes to an IP packet on its way through: hop limit, congestion marks, TCP segment size.
+// Checksums are brought up to date in place (RFC 1624), never recomputed, so damage done elsewhere
+// stays visible.
 //
 // Each takes the packet from its version field on and what ParseIp() said of it.
 #ifndef NOISEGATE_DATAPLANE_REWRITE_H_
@@ -44,7 +45,7 @@ constexpr uint8_t CombineEcn(uint8_t outer, uint8_t inner) {
 }
 
 inline void SetEcn(uint8_t* packet, const IpPacket& ip, uint8_t ecn) {
-  if (ip.ecn == ecn) [[likely]] return;
+  if (ip.ecn == ecn) return;
   if (!ip.is_v4()) {
     packet[1] = static_cast<uint8_t>((packet[1] & ~0x30) | ecn << 4);
     return;
@@ -54,9 +55,9 @@ inline void SetEcn(uint8_t* packet, const IpPacket& ip, uint8_t ecn) {
   UpdateChecksum(packet + 10, before, LoadRaw<uint16_t>(packet));
 }
 
-// Lowers the maximum segment size that a TCP SYN offers to what fits an IP packet of `mtu` bytes; never
-// raises it. Leaves alone what is not a SYN, has no such option or does not parse. True where it changed
-// the packet.
+// Lowers the maximum segment size that a TCP SYN offers to what fits an IP packet of `mtu` bytes;
+// never raises it. Leaves alone what is not a SYN, has no such option or does not parse. True where
+// it changed the packet.
 bool ClampMss(uint8_t* packet, const IpPacket& ip, uint32_t mtu);
 
 }  // namespace noisegate::dataplane
