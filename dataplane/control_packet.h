@@ -1,5 +1,5 @@
 // The gateway's small talk with its links: ARP (RFC 826) and IPv6 neighbour discovery (RFC 4861),
-// read and written. Ping and ICMP errors are icmp.h.
+// read and written. Ping and ICMP errors are icmp.h, included here.
 //
 // For the control thread. Frames carry no 802.1Q tag when built (the port adds its own) and may
 // when parsed. Whether an address is ours, and how often to answer, is for the caller.
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/address.h"
+#include "dataplane/icmp.h"
 
 namespace noisegate::dataplane {
 
