@@ -25,13 +25,14 @@ inline constexpr size_t kAeadTagSize = 16;  // bytes
 
 // One message of a burst. Points at memory of the caller; owns nothing.
 struct AeadMessage {
-  const uint8_t* key;        // kAeadKeySize bytes
-  uint64_t counter;          // nonce = 4 zero bytes ‖ LE64(counter)
-  uint8_t* text;             // sealed or opened in place; no alignment needed
-  uint32_t text_size;        // bytes, without the tag
-  uint8_t aad_size;          // 0 … 16 bytes of `aad`
-  bool ok;                   // out, Open only: the tag was right
+  const uint8_t* key;  // kAeadKeySize bytes
+  uint64_t counter;    // nonce = LE32(nonce_prefix) ‖ LE64(counter)
+  uint8_t* text;       // sealed or opened in place; no alignment needed
+  uint32_t text_size;  // bytes, without the tag
+  uint8_t aad_size;    // 0 … 16 bytes of `aad`
+  bool ok;             // out, Open only: the tag was right
   std::array<uint8_t, 16> aad;
+  uint32_t nonce_prefix = 0;  // 0 in Noise; other values are for public test vectors
   // The tag stands at text + text_size: written by Seal, judged by Open.
   uint8_t* tag() const { return text + text_size; }
 };
@@ -64,14 +65,14 @@ enum class AeadEngineKind : uint8_t {
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind);
 
 // One message at a time, for handshakes: the same cipher through libsodium, any associated data.
-// `sealed` is plaintext.size() + kAeadTagSize bytes. Both may start at the same address, else must not
-// overlap. Any thread.
+// `sealed` is plaintext.size() + kAeadTagSize bytes. Both may start at the same address, else must
+// not overlap. Any thread.
 void SealOne(std::span<const uint8_t, kAeadKeySize> key, uint64_t counter,
              std::span<const uint8_t> aad, std::span<const uint8_t> plaintext,
              std::span<uint8_t> sealed);
 
-// `plaintext` is sealed.size() - kAeadTagSize bytes. False where `sealed` is shorter than a tag or not
-// authentic; nothing is written then. Both may start at the same address. Any thread.
+// `plaintext` is sealed.size() - kAeadTagSize bytes. False where `sealed` is shorter than a tag or
+// not authentic; nothing is written then. Both may start at the same address. Any thread.
 [[nodiscard]] bool OpenOne(std::span<const uint8_t, kAeadKeySize> key, uint64_t counter,
                            std::span<const uint8_t> aad, std::span<const uint8_t> sealed,
                            std::span<uint8_t> plaintext);

@@ -1,5 +1,5 @@
-// The engines behind MakeAeadEngine(), for aead.cc only. A further engine is one more file and one more line
-// here and in aead.cc.
+// The engines behind MakeAeadEngine(), for aead.cc only. A further engine is one more file and one
+// more line here and in aead.cc.
 #ifndef NOISEGATE_CRYPTO_AEAD_ENGINES_H_
 #define NOISEGATE_CRYPTO_AEAD_ENGINES_H_
 

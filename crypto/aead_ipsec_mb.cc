@@ -1,7 +1,7 @@
 // Intel's multi-buffer library, with the code that it has for this CPU.
 //
-// Its ChaCha20-Poly1305 works on one message at a time, also where a burst is handed in. It decrypts in place
-// whatever the tag, and only reports the tag that it computed.
+// Its ChaCha20-Poly1305 works on one message at a time, also where a burst is handed in. It
+// decrypts in place whatever the tag, and only reports the tag that it computed.
 #include <intel-ipsec-mb.h>
 #include <sodium.h>
 
@@ -59,8 +59,8 @@ class IpsecMbEngine final : public AeadEngine {
     }
   }
 
-  // Sealing again what was wrongly opened gives back the ciphertext, as both add the same keystream. The
-  // tag that stands behind it is left alone.
+  // Sealing again what was wrongly opened gives back the ciphertext, as both add the same
+  // keystream. The tag that stands behind it is left alone.
   void Restore(AeadMessage& message) {
     Run(IMB_DIR_ENCRYPT, std::span(&message, 1),
         [this](AeadMessage&, size_t i) { return tags_[i].data(); });
@@ -73,7 +73,7 @@ class IpsecMbEngine final : public AeadEngine {
     const uint32_t n = static_cast<uint32_t>(chunk.size());
     IMB_GET_NEXT_BURST(manager_.get(), n, jobs.data());
     for (size_t i = 0; i < n; ++i) {
-      nonces_[i] = MakeAeadNonce(chunk[i].counter);
+      nonces_[i] = NonceOf(chunk[i]);
       Fill(*jobs[i], direction, chunk[i], nonces_[i], tag_of(chunk[i], i));
     }
     IMB_SUBMIT_BURST_NOCHECK(manager_.get(), n, jobs.data());
@@ -84,8 +84,7 @@ class IpsecMbEngine final : public AeadEngine {
     job.cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
     job.hash_alg = IMB_AUTH_CHACHA20_POLY1305;
     job.cipher_direction = direction;
-    job.chain_order =
-        direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+    job.chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
     job.enc_keys = message.key;
     job.dec_keys = message.key;
     job.key_len_in_bytes = kAeadKeySize;
@@ -116,7 +115,8 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeIpsecMbEngine() {
   IMB_ARCH arch = IMB_ARCH_NONE;
   init_mb_mgr_auto(manager.get(), &arch);
   if (arch == IMB_ARCH_NONE || imb_get_errno(manager.get()) != 0) {
-    return absl::InvalidArgumentError("ipsec-mb has no code for this CPU; use the engine \"sodium\"");
+    return absl::InvalidArgumentError(
+        "ipsec-mb has no code for this CPU; use the engine \"sodium\"");
   }
   return std::make_unique<IpsecMbEngine>(std::move(manager));
 }

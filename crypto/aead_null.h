@@ -8,8 +8,8 @@
 
 namespace noisegate::crypto {
 
-// UNSAFE: leaves the text in the clear, writes zeros for a tag and accepts every message. For perf/ only;
-// neither MakeAeadEngine() nor the config can name it.
+// UNSAFE: leaves the text in the clear, writes zeros for a tag and accepts every message. For perf/
+// only; neither MakeAeadEngine() nor the config can name it.
 std::unique_ptr<AeadEngine> MakeUnsafeNullAeadEngine();
 
 }  // namespace noisegate::crypto

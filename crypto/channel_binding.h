@@ -10,8 +10,8 @@ namespace noisegate::crypto {
 
 using ChannelDigestBytes = std::array<uint8_t, 64>;
 
-// cSHAKE256(N = "", S = "p2p/noiseswarm/channel") of the handshake hash, 64 bytes. Sign and verify it with
-// PrivateKey::SignDigest and PublicKey::VerifyDigest (key.h).
+// cSHAKE256(N = "", S = "p2p/noiseswarm/channel") of the handshake hash, 64 bytes. Sign and verify
+// it with PrivateKey::SignDigest and PublicKey::VerifyDigest (key.h).
 ChannelDigestBytes ChannelDigest(std::span<const uint8_t, 64> handshake_hash);
 
 }  // namespace noisegate::crypto

@@ -11,9 +11,10 @@
 
 namespace noisegate::crypto {
 
-// A key and the nonce that comes next. Without a key it passes text through unchanged, which is what the
-// first messages of a handshake need. Used inside the handshake, and by protocols whose transport numbers
-// its messages implicitly (libp2p); Noise Swarm puts the counter on the wire and uses aead.h instead.
+// A key and the nonce that comes next. Without a key it passes text through unchanged, which is
+// what the first messages of a handshake need. Used inside the handshake, and by protocols whose
+// transport numbers its messages implicitly (libp2p); Noise Swarm puts the counter on the wire and
+// uses aead.h instead.
 //
 // Not thread-safe. Wiped when destroyed; a copy is only made by Clone().
 class CipherState {
@@ -25,8 +26,8 @@ class CipherState {
   bool has_key() const { return has_key_; }
   uint64_t nonce() const { return nonce_; }
 
-  // Ciphertext and tag, or the plaintext itself where there is no key. nullopt once 2^64-1 messages were
-  // sealed: the last nonce is reserved.
+  // Ciphertext and tag, or the plaintext itself where there is no key. nullopt once 2^64-1 messages
+  // were sealed: the last nonce is reserved.
   std::optional<std::vector<uint8_t>> EncryptWithAd(std::span<const uint8_t> ad,
                                                     std::span<const uint8_t> plaintext);
 

@@ -1,7 +1,8 @@
-// The hash functions of Noise (BLAKE2b-512 and SHA-256), HMAC and Noise's HKDF over both, and the short
-// BLAKE2b digests of the cookie and the stealth mac.
+// The hash functions of Noise (BLAKE2b-512 and SHA-256), HMAC and Noise's HKDF over both, and the
+// short BLAKE2b digests of the cookie and the stealth mac.
 //
-// Inputs come as a list of parts, hashed as if joined, so that nobody builds a buffer only to hash it:
+// Inputs come as a list of parts, hashed as if joined, so that nobody builds a buffer only to hash
+// it:
 //
 //   Hash(HashKind::kBlake2b, {h, data}, h);  // out may be one of the parts
 //

@@ -47,8 +47,8 @@ absl::Status CheckOwnership(const std::string& path, int fd) {
   if (fstat(fd, &info) != 0) return FileError(path, "cannot look at it", errno);
   if (!S_ISREG(info.st_mode)) return Refuse(path, "is not a regular file");
   if (info.st_uid != geteuid() && info.st_uid != 0) {
-    return Refuse(path, absl::StrCat("belongs to user ", info.st_uid, ", who could replace it; run: chown ",
-                                     geteuid(), " ", path));
+    return Refuse(path, absl::StrCat("belongs to user ", info.st_uid,
+                                     ", who could replace it; run: chown ", geteuid(), " ", path));
   }
   if ((info.st_mode & 077) != 0) {
     std::array<char, 8> mode;
@@ -56,7 +56,8 @@ absl::Status CheckOwnership(const std::string& path, int fd) {
     return Refuse(path, absl::StrCat("can be read or written by other users (mode ", mode.data(),
                                      "); run: chmod 600 ", path));
   }
-  if (static_cast<size_t>(info.st_size) > kMaxPemSize) return Refuse(path, "is too large for a key");
+  if (static_cast<size_t>(info.st_size) > kMaxPemSize)
+    return Refuse(path, "is too large for a key");
   return absl::OkStatus();
 }
 
@@ -120,8 +121,8 @@ absl::Status PrivateKey::Save(const std::string& path) const {
 
   const File file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file.fd() < 0 && errno == EEXIST) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("key file ", path, " exists; keys are never overwritten: choose another name"));
+    return absl::AlreadyExistsError(absl::StrCat(
+        "key file ", path, " exists; keys are never overwritten: choose another name"));
   }
   if (file.fd() < 0) return FileError(path, "cannot create it", errno);
   if (absl::Status status = WriteAll(file.fd(), text, static_cast<size_t>(size)); !status.ok()) {

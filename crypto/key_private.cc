@@ -104,8 +104,7 @@ absl::StatusOr<PrivateKey> PrivateKey::FromEd25519Seed(std::span<const uint8_t, 
   if (evp == nullptr) return OutOfMemory("take an Ed25519 key");
   absl::StatusOr<PublicKey> public_key = PublicHalf(evp.get());
   if (!public_key.ok()) return public_key.status();
-  return PrivateKey(
-      std::make_unique<Rep>(Rep{*std::move(public_key), std::move(secret), nullptr}));
+  return PrivateKey(std::make_unique<Rep>(Rep{*std::move(public_key), std::move(secret), nullptr}));
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::FromPkcs8Der(std::span<const uint8_t> der) {

@@ -27,9 +27,9 @@ struct PublicKey::Rep {
 
 namespace {
 
-// A key has one PKIX DER that counts. For Ed25519 (RFC 8410) and P-256 (RFC 5480, named curve, uncompressed
-// point) it is a fixed prefix and the point; for RSA (RFC 8017) only the algorithm is at a fixed place.
-// Matching these first keeps hostile bytes away from OpenSSL's general decoders.
+// A key has one PKIX DER that counts. For Ed25519 (RFC 8410) and P-256 (RFC 5480, named curve,
+// uncompressed point) it is a fixed prefix and the point; for RSA (RFC 8017) only the algorithm is
+// at a fixed place. Matching these first keeps hostile bytes away from OpenSSL's general decoders.
 constexpr std::array<uint8_t, 12> kEd25519Prefix = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                                     0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 constexpr std::array<uint8_t, 27> kP256Prefix = {
@@ -60,24 +60,24 @@ bool IsCanonicalY(std::span<const uint8_t, 32> y) {
   return y[0] < 0xed;
 }
 
-// The y of the eight points whose order divides 8. Together with any sign of x they also cover the encodings of
-// (0, 1) and (0, -1) with a negative zero.
+// The y of the eight points whose order divides 8. Together with any sign of x they also cover the
+// encodings of (0, 1) and (0, -1) with a negative zero.
 constexpr std::array<std::array<uint8_t, 32>, 5> kSmallOrderY = {{
     {0x01},  // order 1
-    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-     0x7f},   // order 2
-    {0x00},  // order 4
-    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-     0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
-     0x05},  // order 8
-    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-     0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
-     0x7a},  // order 8
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},  // order 2
+    {0x00},                                                        // order 4
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+     0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+     0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},  // order 8
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+     0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+     0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},  // order 8
 }};
 
-// libsodium's own check multiplies by the group order as well, for three times the cost of this: a key with
-// a torsion part harms nobody but its owner.
+// libsodium's own check multiplies by the group order as well, for three times the cost of this: a
+// key with a torsion part harms nobody but its owner.
 absl::Status CheckEd25519Point(std::span<const uint8_t, 32> point) {
   std::array<uint8_t, 32> y;
   std::ranges::copy(point, y.begin());
@@ -113,7 +113,8 @@ Bignum GetBignum(const EVP_PKEY* evp, const char* name) {
   return Bignum(value);
 }
 
-// Also where verifying stays cheap: an attacker chooses this key, and an exponent of 1 verifies anything.
+// Also where verifying stays cheap: an attacker chooses this key, and an exponent of 1 verifies
+// anything.
 absl::Status CheckRsa(const EVP_PKEY* evp) {
   const int bits = EVP_PKEY_get_bits(evp);
   if (bits < kMinRsaBits || bits > kMaxRsaBits) {
@@ -129,7 +130,8 @@ absl::Status CheckRsa(const EVP_PKEY* evp) {
   return absl::OkStatus();
 }
 
-// `signed_bytes` under PKCS#1 v1.5 without DigestInfo, or ECDSA: no digest is set, so nothing is hashed.
+// `signed_bytes` under PKCS#1 v1.5 without DigestInfo, or ECDSA: no digest is set, so nothing is
+// hashed.
 bool VerifyEvp(EVP_PKEY* evp, KeyType type, std::span<const uint8_t> signed_bytes,
                std::span<const uint8_t> signature) {
   const OpenSslErrorScope errors;

@@ -127,8 +127,7 @@ absl::StatusOr<std::vector<uint8_t>> HandshakeState::WriteMessage(
   return message;
 }
 
-absl::StatusOr<std::vector<uint8_t>> HandshakeState::ReadMessage(
-    std::span<const uint8_t> message) {
+absl::StatusOr<std::vector<uint8_t>> HandshakeState::ReadMessage(std::span<const uint8_t> message) {
   if (finished() || my_turn()) {
     return absl::FailedPreconditionError("not the peer's turn in the Noise handshake");
   }

@@ -1,11 +1,11 @@
-// HandshakeState of the Noise Protocol Framework, revision 34: Noise_*_25519_ChaChaPoly_{BLAKE2b,SHA256}.
+// HandshakeState of the Noise Protocol Framework, revision 34:
+// Noise_*_25519_ChaChaPoly_{BLAKE2b,SHA256}.
 //
-//   HandshakeOptions options{.pattern = "NN", .hash = HashKind::kBlake2b, .role = NoiseRole::kInitiator};
-//   absl::StatusOr<HandshakeState> hs = HandshakeState::Create(options, SystemRandom());
-//   absl::StatusOr<std::vector<uint8_t>> init = hs->WriteMessage({});   // e
-//   …                                                                    // to the peer and back
-//   absl::StatusOr<std::vector<uint8_t>> payload = hs->ReadMessage(resp);  // e, ee
-//   if (payload.ok() && hs->finished()) TransportKeys keys = hs->Split();
+//   HandshakeOptions options{.pattern = "NN", .hash = HashKind::kBlake2b, .role =
+//   NoiseRole::kInitiator}; absl::StatusOr<HandshakeState> hs = HandshakeState::Create(options,
+//   SystemRandom()); absl::StatusOr<std::vector<uint8_t>> init = hs->WriteMessage({});   // e … //
+//   to the peer and back absl::StatusOr<std::vector<uint8_t>> payload = hs->ReadMessage(resp);  //
+//   e, ee if (payload.ok() && hs->finished()) TransportKeys keys = hs->Split();
 //
 // Pure: randomness and bytes come in, bytes come out.
 #ifndef NOISEGATE_CRYPTO_NOISE_H_
@@ -37,22 +37,24 @@ struct HandshakeOptions {
   std::string_view pattern;  // "NN", "XX", … as FindNoisePattern() takes them
   HashKind hash = HashKind::kBlake2b;
   NoiseRole role = NoiseRole::kInitiator;
-  std::span<const uint8_t> prologue;
+  std::span<const uint8_t> prologue = {};
   // Our static key; needed where the pattern sends or presumes it, ignored otherwise.
   const X25519KeyPair* static_key = nullptr;
   // The peer's static key; needed where the pattern presumes it, ignored otherwise.
-  std::optional<X25519PublicKey> remote_static;
+  std::optional<X25519PublicKey> remote_static = std::nullopt;
 };
 
-// One side of one handshake. Movable; not copyable; not thread-safe. All keys are wiped when destroyed.
+// One side of one handshake. Movable; not copyable; not thread-safe. All keys are wiped when
+// destroyed.
 //
-// Calls are all or nothing: a WriteMessage or ReadMessage that fails leaves the state exactly as it was. So a
-// message may be tried against several outstanding handshakes, and one with a bad tag costs the handshake
-// nothing: it goes on waiting for the real one.
+// Calls are all or nothing: a WriteMessage or ReadMessage that fails leaves the state exactly as it
+// was. So a message may be tried against several outstanding handshakes, and one with a bad tag
+// costs the handshake nothing: it goes on waiting for the real one.
 class HandshakeState {
  public:
   // InvalidArgument for an unknown pattern or a static key that it needs and lacks. Each `e` token
-  // that is written takes exactly 32 bytes from `random` (as the private key), which must outlive this.
+  // that is written takes exactly 32 bytes from `random` (as the private key), which must outlive
+  // this.
   static absl::StatusOr<HandshakeState> Create(const HandshakeOptions& options, Random& random);
 
   // The next message with `payload`, which is in cleartext as long as no key has been agreed.
@@ -62,7 +64,8 @@ class HandshakeState {
   absl::StatusOr<std::vector<uint8_t>> WriteMessage(std::span<const uint8_t> payload);
 
   // The payload of the peer's next message. FailedPrecondition if it is not its turn;
-  // InvalidArgument for a message that is cut short or too long, a key of small order, or a bad tag.
+  // InvalidArgument for a message that is cut short or too long, a key of small order, or a bad
+  // tag.
   absl::StatusOr<std::vector<uint8_t>> ReadMessage(std::span<const uint8_t> message);
 
   // The size of what WriteMessage would make, or the least that ReadMessage can take with
@@ -77,7 +80,8 @@ class HandshakeState {
   // h: HashSize(hash) bytes, the channel binding once finished. Valid until the next call.
   std::span<const uint8_t> handshake_hash() const { return keys_.symmetric.handshake_hash(); }
 
-  // The peer's keys, as soon as they are known. A static key is authenticated only by what follows it.
+  // The peer's keys, as soon as they are known. A static key is authenticated only by what follows
+  // it.
   const std::optional<X25519PublicKey>& remote_ephemeral() const { return keys_.remote_ephemeral; }
   const std::optional<X25519PublicKey>& remote_static() const { return keys_.remote_static; }
 

@@ -1,4 +1,5 @@
-// The handshake patterns of the Noise Protocol Framework, revision 34, sections 7 and 18, without psk.
+// The handshake patterns of the Noise Protocol Framework, revision 34, sections 7 and 18, without
+// psk.
 #ifndef NOISEGATE_CRYPTO_NOISE_PATTERN_H_
 #define NOISEGATE_CRYPTO_NOISE_PATTERN_H_
 
@@ -13,7 +14,8 @@ namespace noisegate::crypto {
 enum class NoiseToken : uint8_t { kNone, kE, kS, kEe, kEs, kSe, kSs };
 
 inline constexpr size_t kMaxNoiseMessages = 4;  // X1X1 and its like
-inline constexpr size_t kMaxNoiseTokens = 5;    // the first message of IK and X: e, es, s, ss; XX: e, ee, s, es
+inline constexpr size_t kMaxNoiseTokens =
+    5;  // the first message of IK and X: e, es, s, ss; XX: e, ee, s, es
 
 // The tokens of one message; kNone pads behind them.
 using NoiseMessagePattern = std::array<NoiseToken, kMaxNoiseTokens>;

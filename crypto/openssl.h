@@ -26,8 +26,8 @@ using BioHandle = std::unique_ptr<BIO, OpenSslFree<BIO_free_all>>;
 using Bignum = std::unique_ptr<BIGNUM, OpenSslFree<BN_free>>;
 using Pkcs8Info = std::unique_ptr<PKCS8_PRIV_KEY_INFO, OpenSslFree<PKCS8_PRIV_KEY_INFO_free>>;
 
-// OpenSSL keeps what went wrong in a queue of the thread. We judge by return values, so whatever the
-// scope left there is thrown away at its end.
+// OpenSSL keeps what went wrong in a queue of the thread. We judge by return values, so whatever
+// the scope left there is thrown away at its end.
 struct OpenSslErrorScope {
   OpenSslErrorScope() = default;
   OpenSslErrorScope(const OpenSslErrorScope&) = delete;

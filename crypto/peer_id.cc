@@ -22,14 +22,14 @@ PeerId PeerId::OfPkixDer(std::span<const uint8_t> der) {
 
 absl::StatusOr<PeerId> PeerId::Parse(std::string_view text) {
   if (text.size() != kTextSize) {
-    return absl::InvalidArgumentError(absl::StrCat("a peer id has ", kTextSize,
-                                                   " characters, this one has ", text.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a peer id has ", kTextSize, " characters, this one has ", text.size()));
   }
   PeerId id;
   size_t size = 0;
   const char* end = nullptr;
-  // libsodium refuses other characters and, in the last one, bits that would make a second text for the
-  // same id. Its list of characters to ignore is empty.
+  // libsodium refuses other characters and, in the last one, bits that would make a second text for
+  // the same id. Its list of characters to ignore is empty.
   if (sodium_base642bin(id.bytes.data(), id.bytes.size(), text.data(), text.size(), nullptr, &size,
                         &end, kBase64) != 0 ||
       size != id.bytes.size() || end != text.data() + text.size()) {

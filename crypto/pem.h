@@ -30,7 +30,8 @@ class PemBody {
   std::unique_ptr<uint8_t, Free> data_;
 };
 
-// The first block of `pem`, which must be labelled `label` and not encrypted. Text before it is skipped.
+// The first block of `pem`, which must be labelled `label` and not encrypted. Text before it is
+// skipped.
 absl::StatusOr<PemBody> DecodePem(std::string_view pem, std::string_view label);
 
 }  // namespace noisegate::crypto

@@ -31,7 +31,8 @@ uint64_t Random::Uint64() {
 
 uint64_t Random::Below(uint64_t bound) {
   assert(bound > 0);
-  // 2^64 is not a multiple of every bound: values below 2^64 mod bound would come up once too often.
+  // 2^64 is not a multiple of every bound: values below 2^64 mod bound would come up once too
+  // often.
   const uint64_t biased = (0 - bound) % bound;
   uint64_t value;
   do {

@@ -1,4 +1,5 @@
-// Randomness as an argument, so that handshakes can be replayed from vectors and simulations from seeds.
+// Randomness as an argument, so that handshakes can be replayed from vectors and simulations from
+// seeds.
 #ifndef NOISEGATE_CRYPTO_RANDOM_H_
 #define NOISEGATE_CRYPTO_RANDOM_H_
 

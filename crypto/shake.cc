@@ -51,7 +51,8 @@ class Sponge {
   size_t position_ = 0;
 };
 
-// left_encode of SP 800-185: the number, big-endian without leading zeros, behind its length in bytes.
+// left_encode of SP 800-185: the number, big-endian without leading zeros, behind its length in
+// bytes.
 void AbsorbLeftEncoded(Sponge& sponge, uint64_t value) {
   uint8_t size = 1;
   while (size < 8 && (value >> (8 * size)) != 0) ++size;

@@ -1,7 +1,7 @@
 // SHAKE256 (FIPS 202) and cSHAKE256 without a function name (NIST SP 800-185, N = "").
 //
-// Neither OpenSSL 3.0 nor libsodium 1.0.18 has cSHAKE, so the sponge is ours and the Keccak permutation is
-// Nettle's. Pure functions; any thread. Inputs here are public, so nothing is wiped.
+// Neither OpenSSL 3.0 nor libsodium 1.0.18 has cSHAKE, so the sponge is ours and the Keccak
+// permutation is Nettle's. Pure functions; any thread. Inputs here are public, so nothing is wiped.
 #ifndef NOISEGATE_CRYPTO_SHAKE_H_
 #define NOISEGATE_CRYPTO_SHAKE_H_
 

@@ -49,7 +49,8 @@ class SymmetricState {
 
   HashKind hash_;
   Secret<kMaxHashSize> ck_;
-  std::array<uint8_t, kMaxHashSize> h_{};  // public: everyone who saw the messages of NN can compute it
+  std::array<uint8_t, kMaxHashSize>
+      h_{};  // public: everyone who saw the messages of NN can compute it
   CipherState cipher_;
 };
 

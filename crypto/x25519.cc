@@ -15,7 +15,8 @@ X25519KeyPair X25519KeyPair::Generate(Random& random) {
 
 X25519KeyPair X25519KeyPair::FromPrivate(Secret<kX25519KeySize> private_key) {
   X25519KeyPair pair{std::move(private_key), {}};
-  // Clamping keeps the scalar away from zero and the base point has prime order, so this cannot fail.
+  // Clamping keeps the scalar away from zero and the base point has prime order, so this cannot
+  // fail.
   crypto_scalarmult_curve25519_base(pair.public_key.data(), pair.private_key.data());
   return pair;
 }

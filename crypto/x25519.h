@@ -20,14 +20,15 @@ struct X25519KeyPair {
   Secret<kX25519KeySize> private_key;
   X25519PublicKey public_key{};
 
-  // Draws exactly 32 bytes from `random`; clamping is part of X25519, so any 32 bytes are a private key.
+  // Draws exactly 32 bytes from `random`; clamping is part of X25519, so any 32 bytes are a private
+  // key.
   static X25519KeyPair Generate(Random& random);
   static X25519KeyPair FromPrivate(Secret<kX25519KeySize> private_key);
   X25519KeyPair Clone() const { return {private_key.Clone(), public_key}; }
 };
 
-// False, with `shared` wiped, where the public key is of small order, that is where the output would be
-// all zeros and known to everyone. Constant time in the private key.
+// False, with `shared` wiped, where the public key is of small order, that is where the output
+// would be all zeros and known to everyone. Constant time in the private key.
 [[nodiscard]] bool X25519(const Secret<kX25519KeySize>& private_key,
                           std::span<const uint8_t, kX25519KeySize> public_key,
                           Secret<kX25519KeySize>& shared);
