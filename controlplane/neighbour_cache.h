@@ -1,4 +1,4 @@
-// Who has which address on a link: the state behind ARP (RFC 826) and neighbour discovery (RFC 4861).
+// Who has which address on a link: the state behind ARP and neighbour discovery (RFC 4861).
 //
 //   cache.Resolve(now, {port, address});            // or Pin(), for a next hop that sessions use
 //   while (cache.PollRequest(&r)) …                 // send an ARP request or a solicitation
@@ -8,18 +8,19 @@
 //
 // Decides and does no I/O. The states of a neighbour:
 //
-//                    reply                  reachable_time           stale_time
-//   incomplete ────────────────► reachable ───────────────► stale ───────────────► probe
-//       │ no reply to max_tries      ▲  ▲                                            │ │
-//       ▼                            │  └────────────────────────────────────────────┘ │ no reply to
-//    failed ◄────────────────────────┼─────────────────────────────────────────────────┘ max_tries
+//                  reply                reachable_time           stale_time
+//   incomplete ──────────────► reachable ──────────────► stale ──────────────► probe
+//       │                          ▲                                         │  │
+//       │ no reply to max_tries    └──────────────── reply ──────────────────┘  │
+//       ▼                                                                       │
+//    failed ◄──────────────────── no reply to max_tries ────────────────────────┘
 //
-// A stale MAC is still used. A pinned neighbour skips stale, and is asked again after it failed; another
-// that failed is forgotten after failed_time, so that a new packet asks again.
+// A stale MAC is still used. A pinned neighbour skips stale, and is asked again after it failed;
+// another that failed is forgotten after failed_time, so that a new packet asks again.
 //
 // The link is hostile. Only an answer to a question of ours, or a question to us, makes a neighbour
-// known; unasked news about a known one is a reason to ask, never an answer. Entries and questions are
-// bounded; pinned neighbours are never evicted, and questions about them are not held back.
+// known; unasked news about a known one is a reason to ask, never an answer. Entries and questions
+// are bounded; pinned neighbours are never evicted, and questions about them are not held back.
 //
 // One thread.
 #ifndef NOISEGATE_CONTROLPLANE_NEIGHBOUR_CACHE_H_
@@ -79,7 +80,7 @@ class NeighbourCache {
       kResolved,   // `mac` is now known, after it was not
       kChanged,    // `mac` is another than before
       kFailed,     // no answer: what waits for it should be given up
-      kForgotten,  // no longer in the cache; nothing waits for it
+      kForgotten,  // no longer in the cache: its MAC must not be used
     } kind = Kind::kResolved;
     Key key;
     dataplane::MacAddress mac;  // kResolved, kChanged
@@ -96,22 +97,22 @@ class NeighbourCache {
 
   // Inputs. Drain both outputs after each.
 
-  // A packet wants to go there. The MAC where there is one; else a question is on its way or the
-  // neighbour is in kFailed (see Find()). ResourceExhausted where the cache is full of better entries.
+  // A packet wants to go there: asks, unless the answer is known or the neighbour failed just now.
+  // Find() has the MAC if there is one. ResourceExhausted where nothing may be evicted for it.
   absl::Status Resolve(TimePoint now, const Key& key);
   // As Resolve(), and keeps it resolved, and in the cache, until as many Unpin().
   absl::Status Pin(TimePoint now, const Key& key);
-  void Unpin(TimePoint now, const Key& key);
-  // Never asked about, changed or evicted. Events as for a reply.
-  absl::Status SetStatic(TimePoint now, const Key& key, const dataplane::MacAddress& mac);
+  void Unpin(const Key& key);
+  // A MAC given by the config: never asked about, changed or evicted.
+  absl::Status SetStatic(const Key& key, const dataplane::MacAddress& mac);
   void RemoveStatic(TimePoint now, const Key& key);
 
   // An ARP reply or a neighbour advertisement: `key.address` is at `mac`. `may_replace` is the
   // advertisement's override flag; true for ARP.
   void HandleReply(TimePoint now, const Key& key, const dataplane::MacAddress& mac,
                    bool may_replace);
-  // An ARP request or a solicitation for an address of ours says who asks: it is about to talk to us.
-  // Not to be called for questions to others, nor for a sender that is unspecified.
+  // An ARP request or a solicitation for an address of ours (and no other) says who asks: it is
+  // about to talk to us.
   void HandleRequest(TimePoint now, const Key& asker, const dataplane::MacAddress& mac);
   void HandleTimeout(TimePoint now);
 
@@ -131,16 +132,17 @@ class NeighbourCache {
     State state = State::kIncomplete;
     std::optional<dataplane::MacAddress> mac;
     uint32_t pins = 0;
-    bool wanted = false;      // a packet of ours went there; else a host only asked for us
-    bool ask_everyone = true; // else only who had the MAC
-    uint32_t tries = 0;       // questions sent in this state
-    std::optional<TimePoint> deadline;
+    bool wanted = false;        // a packet of ours went there; else a host only asked for us
+    bool ask_everyone = false;  // from the first question on, not only from the second
+    uint32_t tries = 0;         // questions sent since the last answer
+    std::optional<TimePoint> asked_at;
+    std::optional<TimePoint> deadline;  // none for kStatic
   };
-  using Map = absl::flat_hash_map<Key, Neighbour>;
 
-  // The entry for `key`, made where there is room or something worse to evict; else null.
-  Neighbour* Insert(const Key& key);
-  bool EvictOne();
+  Neighbour* Lookup(const Key& key);
+  // A new entry, where there is room or something worth less to evict; else null.
+  Neighbour* Insert(const Key& key, bool wanted);
+  bool EvictFor(bool wanted);
   void Forget(Key key);
   void SetDeadline(const Key& key, Neighbour* n, std::optional<TimePoint> deadline);
   void Emit(Event::Kind kind, const Key& key, const dataplane::MacAddress& mac = {});
@@ -148,13 +150,16 @@ class NeighbourCache {
   void StartAsking(TimePoint now, const Key& key, Neighbour* n, State state, bool everyone);
   void Ask(TimePoint now, const Key& key, Neighbour* n);
   bool TakeRequestToken(TimePoint now);
-  void Learn(TimePoint now, const Key& key, Neighbour* n, const dataplane::MacAddress& mac,
-             State state);
+  // Unasked news say that `key` has moved: ask everyone, unless that was just done.
+  void Doubt(TimePoint now, const Key& key, Neighbour* n);
+  void SetMac(const Key& key, Neighbour* n, const dataplane::MacAddress& mac);
+  void SetReachable(TimePoint now, const Key& key, Neighbour* n);
+  void SetStale(TimePoint now, const Key& key, Neighbour* n);
   void Fail(TimePoint now, const Key& key, Neighbour* n);
-  void HandleDeadline(TimePoint now, const Key& key);
+  void HandleDeadline(TimePoint now, const Key& key, Neighbour* n);
 
   const Options options_;
-  Map neighbours_;
+  absl::flat_hash_map<Key, Neighbour> neighbours_;
   std::set<std::pair<TimePoint, Key>> deadlines_;
   std::deque<Request> requests_;
   std::deque<Event> events_;
