@@ -155,23 +155,24 @@ runs() { kill -0 "${pid_of[$1]}" 2>/dev/null; }
 
 show() { timeout 5 "$NOISEGATE" show "$2" --json --socket "$dir/$1.sock"; }
 
-# ask NAME WHAT EXPRESSION: a Python expression over d, what `show WHAT --json` printed.
+# ask NAME WHAT EXPRESSION: a Python expression over d, the rows that `show WHAT --json` printed.
 ask() {
   local json
   json=$(show "$1" "$2") || return 1
-  python3 -c 'import json, sys; d = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$json" "$3"
+  python3 -c 'import json, sys; d = json.loads(sys.argv[1])[sys.argv[2]]; print(eval(sys.argv[3]))' \
+    "$json" "$2" "$3"
 }
 
 rollovers() { ask "$1" overview 'd["rollovers"]'; }
 
 # session_ids NAME PEER: of its sessions with a peer, oldest first.
-session_ids() { ask "$1" sessions "sorted(s['id'] for s in d['sessions'] if s['peer'] == '$2')"; }
+session_ids() { ask "$1" sessions "sorted(s['id'] for s in d if s['peer'] == '$2')"; }
 
 # drops NAME REASON…: packets dropped for any of these; all_drops NAME: what was dropped, and why.
 drops() {
-  ask "$1" drops "sum(r['packets'] for r in d['drops'] if r['reason'] in '${*:2}'.split())"
+  ask "$1" drops "sum(r['packets'] for r in d if r['reason'] in '${*:2}'.split())"
 }
-all_drops() { ask "$1" drops '{r["reason"]: r["packets"] for r in d["drops"] if r["packets"]}'; }
+all_drops() { ask "$1" drops '{r["reason"]: r["packets"] for r in d if r["packets"]}'; }
 
 # --- waiting and claims ----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ refused() {
   say "$1 refused: $2, $(drops "$1" "$2")"
 }
 counted() { (($(drops "$1" "$2") > 0)); }
-peer_of_relay() { ask relay peers "[p['$2'] for p in d['peers'] if p['name'] == '$1'][0]"; }
+peer_of_relay() { ask relay peers "[p['$2'] for p in d if p['name'] == '$1'][0]"; }
 is_up() { [[ $(peer_of_relay "$1" state) == up ]]; }
 
 begin
