@@ -4,18 +4,12 @@
 #include <charconv>
 #include <string_view>
 
+#include "config/duration.h"
+
 namespace noisegate::config {
 namespace {
 
 using std::chrono::microseconds;
-
-struct Unit {
-  std::string_view name;
-  int64_t microseconds;
-};
-// From the largest, for printing.
-constexpr Unit kUnits[] = {
-    {"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}};
 
 std::string Expected(std::string_view what, const Node& node) {
   std::string message = "expected " + std::string(what) + ", found ";
@@ -23,61 +17,22 @@ std::string Expected(std::string_view what, const Node& node) {
   return message + std::string(node.KindName());
 }
 
-std::string PrintDuration(int64_t count) {
-  if (count == 0) return "0s";
-  for (const Unit& unit : kUnits) {
-    if (count % unit.microseconds == 0) {
-      return std::to_string(count / unit.microseconds) + std::string(unit.name);
-    }
-  }
-  return "";  // unreachable: every count is a multiple of 1 us
-}
-
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// "1.5s" → 1,500,000 us; nullopt for anything that is not a whole number of microseconds under a
-// year.
-std::optional<int64_t> ParseDuration(std::string_view text) {
-  constexpr int kMaxDigits = 9;
-  int64_t digits = 0, scale = 1;
-  bool point = false;
-  size_t i = 0;
-  int num_digits = 0;
-  for (; i < text.size() && (IsDigit(text[i]) || text[i] == '.'); ++i) {
-    if (text[i] == '.') {
-      if (point || num_digits == 0 || i + 1 == text.size() || !IsDigit(text[i + 1])) return {};
-      point = true;
-      continue;
-    }
-    if (++num_digits > kMaxDigits) return {};
-    digits = digits * 10 + (text[i] - '0');
-    if (point) scale *= 10;
-  }
-  if (num_digits == 0) return {};
-  for (const Unit& unit : kUnits) {
-    if (text.substr(i) != unit.name) continue;
-    // At most 10^9 * 3.6 * 10^9: fits.
-    const int64_t scaled = digits * unit.microseconds;
-    constexpr int64_t kYear = 365ll * 24 * 3'600'000'000;
-    if (scaled % scale != 0 || scaled / scale > kYear) return {};
-    return scaled / scale;
-  }
-  return {};
-}
-
-std::optional<int64_t> DecodeDuration(Decoder& decoder, const Node& node, const Key& key,
-                                      int64_t resolution) {
+std::optional<microseconds> DecodeDuration(Decoder& decoder, const Node& node, const Key& key,
+                                           microseconds resolution) {
   const auto value = node.is_scalar() ? ParseDuration(node.text) : std::nullopt;
   if (!value.has_value()) {
     decoder.Report(node.line, Expected("a duration such as 25s, 1.5s or 200us", node));
     return {};
   }
-  if (*value < key.min || *value > key.max) {
-    decoder.Report(node.line, Quote(node.text) + " is not between " + PrintDuration(key.min) +
-                                  " and " + PrintDuration(key.max));
+  const microseconds min(key.min), max(key.max);
+  if (*value < min || *value > max) {
+    decoder.Report(node.line, Quote(node.text) + " is not between " + PrintDuration(min) + " and " +
+                                  PrintDuration(max));
     return {};
   }
-  if (*value % resolution != 0) {
+  if (value->count() % resolution.count() != 0) {
     decoder.Report(node.line, Quote(node.text) + " is finer than " + PrintDuration(resolution));
     return {};
   }
@@ -182,7 +137,7 @@ bool CheckList(Decoder& decoder, const Node& node, const Key& key) {
   if (node.is_null()) return true;  // a list whose items are all commented out
   if (!node.is_list()) {
     std::string message = "expected a list, found " + std::string(node.KindName());
-    if (node.is_scalar()) message += "; write [" + node.text.substr(0, 60) + "]";
+    if (node.is_scalar()) message += "; write [" + Printable(node.text) + "]";
     decoder.Report(node.line, std::move(message));
     return false;
   }
@@ -223,13 +178,14 @@ void DecodeValue(Decoder& decoder, const Node& node, const Key& key, std::string
 }
 
 void DecodeValue(Decoder& decoder, const Node& node, const Key& key, microseconds& out) {
-  if (const auto value = DecodeDuration(decoder, node, key, 1)) out = microseconds(*value);
+  if (const auto value = DecodeDuration(decoder, node, key, microseconds(1))) out = *value;
 }
 
 void DecodeValue(Decoder& decoder, const Node& node, const Key& key,
                  std::chrono::milliseconds& out) {
-  if (const auto value = DecodeDuration(decoder, node, key, 1'000)) {
-    out = std::chrono::milliseconds(*value / 1'000);
+  using std::chrono::milliseconds;
+  if (const auto value = DecodeDuration(decoder, node, key, milliseconds(1))) {
+    out = std::chrono::duration_cast<milliseconds>(*value);
   }
 }
 
@@ -289,7 +245,7 @@ void DecodeValue(Decoder& decoder, const Node& node, const Key&, crypto::PeerId&
 
 std::string EncodeValue(const Key&, bool value) { return value ? "true" : "false"; }
 std::string EncodeValue(const Key&, const std::string& value) { return PrintText(value); }
-std::string EncodeValue(const Key&, microseconds value) { return PrintDuration(value.count()); }
+std::string EncodeValue(const Key&, microseconds value) { return PrintDuration(value); }
 std::string EncodeValue(const Key&, const dataplane::IpAddress& value) {
   return PrintText(value.ToString());
 }
