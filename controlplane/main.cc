@@ -1,0 +1,257 @@
+// The noisegate program: reads the arguments and calls a sub-command (commands/commands.h).
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "config/duration.h"
+#include "controlplane/commands/commands.h"
+#include "controlplane/commands/text.h"
+
+namespace {
+
+using namespace noisegate;            // NOLINT(google-build-using-namespace)
+using namespace noisegate::commands;  // NOLINT(google-build-using-namespace)
+
+constexpr size_t kMaxMessageSize = 65'507 - 20;  // bytes; what one UDP datagram carries
+
+std::string MessageOf(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
+
+// An argument that parses by `parse`, a function from text to StatusOr<T>; what it refuses is a usage
+// error that names the argument.
+template <typename T, typename Parse>
+CLI::Option* AddParsed(CLI::App* command, const std::string& name, T* value, Parse parse,
+                       const std::string& help) {
+  return command->add_option_function<std::string>(
+      name,
+      [name, value, parse](const std::string& text) {
+        auto parsed = parse(text);
+        if (!parsed.ok()) throw CLI::ValidationError(name, MessageOf(parsed.status()));
+        *value = *std::move(parsed);
+      },
+      help);
+}
+
+CLI::Option* AddDuration(CLI::App* command, const std::string& name,
+                         std::chrono::microseconds* value, const std::string& help) {
+  const auto parse = [](const std::string& text) -> absl::StatusOr<std::chrono::microseconds> {
+    const auto duration = config::ParseDuration(text);
+    if (duration) return *duration;
+    return absl::InvalidArgumentError("expected a duration such as 10ms, 1.5s or 2m");
+  };
+  return AddParsed(command, name, value, parse,
+                   help + " [" + config::PrintDuration(*value) + "]")
+      ->type_name("DURATION");
+}
+
+// Each Add… declares one sub-command; its options live as long as the program.
+
+void AddKeygen(CLI::App& app, std::function<int()>* run) {
+  static KeygenOptions options;
+  static const std::map<std::string, crypto::KeyType> kTypes = {
+      {"ed25519", crypto::KeyType::kEd25519},
+      {"p256", crypto::KeyType::kP256},
+      {"rsa2048", crypto::KeyType::kRsa}};
+  CLI::App* command = app.add_subcommand(
+      "keygen",
+      "Makes an identity: a private key, PKCS#8 PEM, readable by its owner only.\n"
+      "Prints the peer id. Never overwrites a file.");
+  command
+      ->add_option_function<std::string>(
+          "--type", [](const std::string& name) { options.type = kTypes.at(name); },
+          "ed25519, p256 or rsa2048 [ed25519]")
+      ->check(CLI::IsMember({"ed25519", "p256", "rsa2048"}).description(""));
+  command->add_option("--out", options.out, "The file to write")->required()->type_name("FILE");
+  command->callback([run] { *run = [] { return Keygen(options); }; });
+}
+
+void AddId(CLI::App& app, std::function<int()>* run) {
+  static IdOptions options;
+  CLI::App* command = app.add_subcommand("id", "Prints the peer id of a private or public key.");
+  command->add_option("FILE", options.file, "PKCS#8 private or PKIX public key, PEM")
+      ->required()
+      ->type_name("");
+  command->callback([run] { *run = [] { return Id(options); }; });
+}
+
+void AddCheck(CLI::App& app, std::function<int()>* run) {
+  static CheckOptions options;
+  CLI::App* command = app.add_subcommand(
+      "check",
+      "Validates a config without starting anything.\n"
+      "Prints every problem as FILE:LINE: KEY: MESSAGE and exits with 1 where there is one.");
+  command->add_option("CONFIG", options.config, "The config file")->required()->type_name("");
+  command->callback([run] { *run = [] { return Check(options); }; });
+}
+
+void AddListen(CLI::App& app, std::function<int()>* run) {
+  static ListenOptions options;
+  static uint64_t count = 0;
+  CLI::App* command = app.add_subcommand(
+      "listen",
+      "Receives messages on a kernel UDP socket; needs no config and no privileges.\n"
+      "Prints LISTEN PEERID@ADDR once ready, then each message as PEERID@ADDR: TEXT, where the sender's\n"
+      "identity is proven. Messages that are no text are printed as hex:….");
+  AddParsed(command, "ADDR", &options.local, ParseLocalEndpoint,
+            "Where to listen: 0.0.0.0:4242, [::]:4242 for both families, port 0 for a free one")
+      ->required()
+      ->type_name("");
+  command->add_option("--key", options.key, "Private key file, as keygen makes it")
+      ->required()
+      ->type_name("FILE");
+  command->add_flag("--echo", options.echo, "Send every message back");
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--allow",
+          [](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) {
+              const auto peer = crypto::PeerId::Parse(text);
+              if (!peer.ok()) throw CLI::ValidationError("--allow", MessageOf(peer.status()));
+              options.allow.push_back(*peer);
+            }
+          },
+          "Admit only this peer; may be repeated [anyone]")
+      ->type_name("PEERID")
+      ->allow_extra_args(false);
+  CLI::Option* count_option =
+      command->add_option("--count", count, "Leave after N messages")
+          ->check(CLI::PositiveNumber.description(""))
+          ->type_name("N");
+  command->callback([run, count_option] {
+    if (count_option->count() > 0) options.count = count;
+    *run = [] { return Listen(options); };
+  });
+}
+
+void AddTell(CLI::App& app, std::function<int()>* run) {
+  static TellOptions options;
+  static std::string message;
+  CLI::App* command = app.add_subcommand(
+      "tell",
+      "Sends messages to a peer over a kernel UDP socket, and like ping times their echoes.\n"
+      "Exits with 0 only if every message was sent and, with --expect-echo, came back intact.");
+  AddParsed(command, "DESTINATION", &options.destination, controlplane::PeerAddress::Parse,
+            "PEERID@ADDR, as listen prints it")
+      ->required()
+      ->type_name("");
+  CLI::Option* message_option =
+      command->add_option("MESSAGE", message, "What to send [generated bytes]")->type_name("");
+  command->add_option("--key", options.key, "Private key file, as keygen makes it")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--count", options.count, "How many messages [1]")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  command->add_option("--size", options.size, "Bytes of each generated message [64]")
+      ->check(CLI::Range(size_t{1}, kMaxMessageSize).description(""))
+      ->type_name("S")
+      ->excludes(message_option);
+  AddDuration(command, "--interval", &options.interval,
+              "From one message to the next; 0s: as fast as they go");
+  AddDuration(command, "--timeout", &options.timeout,
+              "How long to wait for the session, and for the last echo");
+  command->add_flag("--expect-echo", options.expect_echo,
+                    "Wait for each message to come back (listen --echo)");
+  command->add_flag("--quiet", options.quiet, "Print the summary only");
+  command->callback([run, message_option] {
+    if (message_option->count() > 0) {
+      if (message.empty()) throw CLI::ValidationError("MESSAGE", "must not be empty");
+      options.message = message;
+    }
+    *run = [] { return Tell(options); };
+  });
+}
+
+#ifdef NOISEGATE_WITH_GATEWAY
+
+void AddRun(CLI::App& app, std::function<int()>* run) {
+  static RunOptions options;
+  CLI::App* command = app.add_subcommand(
+      "run",
+      "Runs the gateway in the foreground until SIGTERM or SIGINT, when it says goodbye to its peers.\n"
+      "SIGHUP reads the config again.");
+  command->add_option("CONFIG", options.config, "The config file")->required()->type_name("");
+  command->callback([run] { *run = [] { return Run(options); }; });
+}
+
+void AddSocket(CLI::App* command, std::string* socket) {
+  command->add_option("--socket", *socket, "The gateway's admin socket [" + *socket + "]")
+      ->type_name("PATH");
+}
+
+void AddShow(CLI::App& app, std::function<int()>* run) {
+  static ShowOptions options;
+  CLI::App* command = app.add_subcommand("show", "Shows what a running gateway does.");
+  command->add_option("WHAT", options.what,
+                      "overview, peers, sessions, ports, workers or drops [overview]")
+      ->check(CLI::IsMember({"overview", "peers", "sessions", "ports", "workers", "drops"})
+                  .description(""))
+      ->type_name("");
+  command->add_flag("--json", options.json, "For programs");
+  AddSocket(command, &options.socket);
+  command->callback([run] { *run = [] { return Show(options); }; });
+}
+
+void AddReload(CLI::App& app, std::function<int()>* run) {
+  static ReloadOptions options;
+  CLI::App* command = app.add_subcommand(
+      "reload",
+      "Makes a running gateway read its config again. Sessions that did not change go on; a config\n"
+      "with a problem changes nothing.");
+  AddSocket(command, &options.socket);
+  command->callback([run] { *run = [] { return Reload(options); }; });
+}
+
+void AddDemo(CLI::App& app, std::function<int()>* run) {
+  static DemoOptions options;
+  CLI::App* command = app.add_subcommand(
+      "demo",
+      "Runs two gateways and a relay in this process, with traffic between them; needs no privileges,\n"
+      "hugepages or interfaces. Exits with 0 only if every packet arrived intact.");
+  const auto parse = [](const std::string& text) -> absl::StatusOr<std::chrono::microseconds> {
+    const auto duration = config::ParseDuration(text + "s");
+    if (duration && duration->count() > 0) return *duration;
+    return absl::InvalidArgumentError("expected a number of seconds");
+  };
+  AddParsed(command, "--seconds", &options.duration, parse, "How long to run [10]")->type_name("N");
+  command->callback([run] { *run = [] { return Demo(options); }; });
+}
+
+#endif  // NOISEGATE_WITH_GATEWAY
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("noisegate: a secure gateway that speaks the Noise Swarm protocol.", "noisegate");
+  app.set_version_flag("--version", "noisegate " NOISEGATE_VERSION);
+  app.require_subcommand(1);
+  app.footer("noisegate COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
+
+  std::function<int()> run;
+#ifdef NOISEGATE_WITH_GATEWAY
+  AddRun(app, &run);
+  AddShow(app, &run);
+  AddReload(app, &run);
+  AddDemo(app, &run);
+#endif
+  AddCheck(app, &run);
+  AddKeygen(app, &run);
+  AddId(app, &run);
+  AddListen(app, &run);
+  AddTell(app, &run);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  try {
+    return run();
+  } catch (const std::exception& error) {
+    return Fail(error.what());
+  }
+}
