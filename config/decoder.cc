@@ -38,16 +38,17 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string Quote(std::string_view text) {
+std::string Printable(std::string_view text) {
   constexpr size_t kMaxShown = 60;
-  std::string quoted = "'";
+  std::string shown;
   for (const char c : text.substr(0, kMaxShown)) {
     const auto byte = static_cast<unsigned char>(c);
-    quoted += byte < 0x20 || byte >= 0x7f ? '?' : c;
+    shown += byte < 0x20 || byte >= 0x7f ? '?' : c;
   }
-  quoted += text.size() > kMaxShown ? "…'" : "'";
-  return quoted;
+  return text.size() > kMaxShown ? shown + "…" : shown;
 }
+
+std::string Quote(std::string_view text) { return "'" + Printable(text) + "'"; }
 
 std::string_view Nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
   constexpr size_t kMaxWord = 64;
@@ -125,9 +126,7 @@ void Decoder::ReportUnknownKey(const Node& member, const Section& section) {
       message += (i == 0 ? "" : ", ") + std::string(names[i]);
     }
   }
-  const std::string shown = Quote(member.key);
-  ReportAt(member.key_line, PathOf(std::string_view(shown).substr(1, shown.size() - 2)),
-           std::move(message));
+  ReportAt(member.key_line, PathOf(Printable(member.key)), std::move(message));
 }
 
 void Decoder::DecodeSection(const Node& node, const Section& section, void* owner) {

@@ -56,7 +56,9 @@ class Decoder {
   size_t num_problems_ = 0;  // those left out of problems_ included
 };
 
-// `text` as messages show it: in quotes, printable, at most 60 characters.
+// `text` as messages show it: at most 60 characters, '?' for what a terminal might act on; and in
+// quotes.
+std::string Printable(std::string_view text);
 std::string Quote(std::string_view text);
 
 // The candidate nearest to `word`, or "" where none is near enough to be meant.

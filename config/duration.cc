@@ -10,8 +10,8 @@ struct Unit {
   int64_t microseconds;
 };
 // From the largest, for printing.
-constexpr Unit kUnits[] = {{"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000},
-                           {"ms", 1'000},        {"us", 1}};
+constexpr Unit kUnits[] = {
+    {"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}};
 constexpr int64_t kYear = 365ll * 24 * 3'600'000'000;  // microseconds
 constexpr int kMaxDigits = 9;                          // so that digits times an hour fit
 

@@ -163,7 +163,8 @@ struct DeviceAccess {
   }
   static std::string Encode(const Key& key, const void* owner) {
     const Port& port = *static_cast<const Port*>(owner);
-    return port.device == kDevice ? EncodeValue(key, port.device_name) : "";
+    const bool named = port.device == kDevice && key.kind != Kind::kEmpty;
+    return named ? EncodeValue(key, port.device_name) : "";
   }
   static bool Equal(const void* a, const void* b) {
     const Port& left = *static_cast<const Port*>(a);
