@@ -27,15 +27,14 @@ absl::StatusOr<PeerId> PeerId::Parse(std::string_view text) {
   }
   PeerId id;
   size_t size = 0;
-  const char* end = nullptr;
-  // libsodium refuses other characters and, in the last one, bits that would make a second text for
-  // the same id. Its list of characters to ignore is empty.
-  if (sodium_base642bin(id.bytes.data(), id.bytes.size(), text.data(), text.size(), nullptr, &size,
-                        &end, kBase64) != 0 ||
-      size != id.bytes.size() || end != text.data() + text.size()) {
+  const bool decoded = sodium_base642bin(id.bytes.data(), id.bytes.size(), text.data(), text.size(),
+                                         nullptr, &size, nullptr, kBase64) == 0;
+  // libsodium takes bytes above 127 for digits, hence the look back.
+  if (!decoded || size != id.bytes.size() || id.ToString() != text) {
     return absl::InvalidArgumentError(
-        "a peer id is written in base64url (A-Z a-z 0-9 - _) without padding, and this text is not "
-        "how any peer id is written");
+        "a peer id is base64url (A-Z a-z 0-9 - _) without padding, and this text is not how any "
+        "peer "
+        "id is written");
   }
   return id;
 }
