@@ -29,6 +29,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "controlplane/capabilities.h"
+#include "controlplane/path.h"
 #include "crypto/key.h"
 #include "crypto/peer_id.h"
 #include "crypto/random.h"
@@ -42,26 +44,11 @@ namespace noisegate::controlplane {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
-// One stripe: a local UDP port (by its offset from the first) and a remote endpoint.
-struct Path {
-  uint16_t stripe = 0;
-  dataplane::Endpoint remote;
-  auto operator<=>(const Path&) const = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const Path& p) {
-    return H::combine(std::move(h), p.stripe, p.remote);
-  }
-};
-
 using SessionId = uint64_t;  // never used twice in a process
 
-// What the other side says it can do (AuthIntro field 15); the zero value is an original peer.
-struct Capabilities {
-  uint32_t version = 0;   // 0: it sent none, an original peer
-  uint32_t stripes = 1;
-  uint64_t features = 0;
-  static constexpr uint64_t kPassiveKeepAlive = 1;  // answers data with an empty message within 1 s
-};
+// At most so many sessions are up at a time on one path with us in one role, that is, may a message with
+// one header be of: the one in use, the one before, and handshakes that were run side by side.
+inline constexpr size_t kMaxSessionsPerDirection = 4;
 
 // Which identities may have a session. Asked with a verified signature.
 class PeerPolicy {

@@ -1,0 +1,212 @@
+// Dialling: init out, resp in, sig out, sig in. handshake.h draws the messages.
+//
+// Nothing is ever resent: what goes unanswered is started over with a new init, while the ones before
+// may still be answered. Towards a noisegate they run side by side. An original peer drops the one
+// before for each new init, so towards it, and towards whom we do not know yet, only the newest counts.
+#include <algorithm>
+
+#include "controlplane/sealed_datagram.h"
+#include "controlplane/session_machine_state.h"
+
+namespace noisegate::controlplane {
+namespace {
+
+using dataplane::DropReason;
+using std::chrono::milliseconds;
+
+constexpr Duration kLeastPatience = milliseconds(200);  // however short the round trip
+constexpr uint32_t kMaxDoublings = 16;
+
+}  // namespace
+
+void SessionMachine::State::BeginHandshake(TimePoint now, PathState& path, Cause cause) {
+  if (path.pending) return;
+  if (path.handshaking()) {
+    if (path.cause == Cause::kSuspicion) path.cause = cause;  // now it must be seen through
+    return;
+  }
+  const Session* const lead = Lead(path);
+  if (!path.dialled && lead == nullptr) return;
+  path.target = path.dialled ? *path.dialled : lead->peer_id();
+  path.cause = cause;
+  path.begun = now;
+  path.next_init = now;
+  path.tries = 0;
+
+  // Our init ends the session that an original peer has in the same slot, and data that comes behind it
+  // ends the handshake: so nothing is sent from a little before it until it is done.
+  const bool must_hold =
+      std::any_of(path.sessions.begin(), path.sessions.end(), [now](const Session& session) {
+        return session.peer.capabilities.is_original() &&
+               session.role == dataplane::Role::kInitiator && now < session.send_until;
+      });
+  if (must_hold) {
+    path.held = true;
+    path.next_init = now + options.original_peer_pause;
+    Emit(HoldSending{path.path, true});
+  }
+}
+
+void SessionMachine::State::AbandonAttempts(PathState& path) {
+  path.cause = Cause::kNone;
+  path.attempts.clear();
+  path.early_sigs.clear();
+}
+
+void SessionMachine::State::EndHandshake(PathState& path) {
+  AbandonAttempts(path);
+  if (!path.held) return;
+  path.held = false;
+  Emit(HoldSending{path.path, false});
+}
+
+void SessionMachine::State::ContinueHandshake(TimePoint now, PathState& path) {
+  std::erase_if(path.attempts, [&](const Attempt& attempt) {
+    return attempt.started + options.half_open_life <= now;
+  });
+  if (path.next_init <= now) SendInit(now, path);
+}
+
+void SessionMachine::State::SendInit(TimePoint now, PathState& path) {
+  if (path.attempts.size() == kMaxAttempts) {
+    // Rather one that nobody has answered.
+    auto victim = std::find_if(path.attempts.begin(), path.attempts.end(),
+                               [](const Attempt& attempt) { return !attempt.secured.has_value(); });
+    if (victim == path.attempts.end()) victim = path.attempts.begin();
+    path.attempts.erase(victim);
+  }
+  std::vector<uint8_t> init;
+  path.attempts.push_back({.handshake = InitiatorHandshake(random, &init),
+                           .started = now,
+                           .secured = std::nullopt,
+                           .sig_sent = {},
+                           .sig_overdue = {}});
+  Send(path.path, std::move(init));
+  ++path.tries;
+  ++counters.handshakes_started;
+  path.next_init = now + RetryDelay(path);
+}
+
+Duration SessionMachine::State::RetryDelay(const PathState& path) {
+  const uint32_t doublings = std::min(path.tries - 1, kMaxDoublings);
+  Duration delay = std::min(options.max_retry, options.first_retry * (1 << doublings));
+  if (path.rtt) {
+    // Where we know how long an answer takes, one lost datagram need not cost a second. Only once: a
+    // peer that stays silent is asked once a second.
+    if (path.tries == 1) delay = std::min(delay, std::max(3 * *path.rtt, kLeastPatience));
+    if (!KnownToCope(path)) delay = std::max(delay, 2 * *path.rtt);
+  }
+  return delay + Duration(random.Below(static_cast<uint64_t>(delay.count()) / 4 + 1));
+}
+
+bool SessionMachine::State::KnownToCope(const PathState& path) const {
+  const ProvenPeer& last = path.last_peer;
+  return last.public_key != nullptr && last.public_key->id() == path.target &&
+         !last.capabilities.is_original();
+}
+
+void SessionMachine::State::HandleResp(TimePoint now, const Path& where,
+                                       std::span<const uint8_t> datagram) {
+  PathState* const path = FindPath(where);
+  if (path == nullptr || path->attempts.empty()) return Reject(DropReason::kUnexpectedHandshake);
+  for (size_t i = path->attempts.size(); i-- > 0;) {
+    if (path->attempts[i].secured) continue;
+    auto secured = path->attempts[i].handshake.ReadResp(datagram);
+    if (!secured) continue;
+    TakeUp(now, *path, i, *std::move(secured));
+    return Run(now, *path);
+  }
+  Reject(DropReason::kBadHandshake);
+}
+
+// Resp has come: says who we are.
+void SessionMachine::State::TakeUp(TimePoint now, PathState& path, size_t index,
+                                   SecuredHandshake secured) {
+  const Duration rtt = std::max<Duration>(now - path.attempts[index].started, milliseconds(0));
+  path.rtt = rtt;
+  if (KnownToCope(path)) {
+    const auto under_way =
+        std::count_if(path.attempts.begin(), path.attempts.end(), [now](const Attempt& attempt) {
+          return attempt.secured && now < attempt.sig_overdue;
+        });
+    if (static_cast<size_t>(under_way) >= kMaxSigExchanges) {
+      path.attempts.erase(path.attempts.begin() + static_cast<std::ptrdiff_t>(index));
+      return;
+    }
+  } else if (index + 1 < path.attempts.size()) {
+    // A sig to what an original peer has dropped would end what it has taken up instead.
+    path.attempts.erase(path.attempts.begin() + static_cast<std::ptrdiff_t>(index));
+    path.next_init = std::max(path.next_init, path.attempts.back().started + 2 * rtt);
+    return;
+  }
+
+  Attempt& attempt = path.attempts[index];
+  auto sig = secured.WriteSig(identity, options.offered);
+  if (!sig.ok()) {
+    path.last_failure = std::string(sig.status().message());
+    path.attempts.erase(path.attempts.begin() + static_cast<std::ptrdiff_t>(index));
+    return;
+  }
+  attempt.secured = std::move(secured);
+  attempt.sig_sent = now;
+  attempt.sig_overdue = now + std::max(rtt + rtt / 2, kLeastPatience);
+  path.next_init = std::max(path.next_init, attempt.sig_overdue);
+  Send(path.path, *std::move(sig));
+
+  for (const std::vector<uint8_t>& early : std::exchange(path.early_sigs, {})) {
+    if (TrySig(now, path, index, early)) return;
+  }
+}
+
+void SessionMachine::State::HandleSigOfResponder(TimePoint now, const Path& where,
+                                                 std::span<const uint8_t> datagram) {
+  PathState* const path = FindPath(where);
+  if (path == nullptr || path->attempts.empty()) return Reject(DropReason::kUnexpectedHandshake);
+  if (datagram.size() > kMaxSigSize) return Reject(DropReason::kBadHandshake);
+  bool awaits_resp = false;
+  for (size_t i = 0; i < path->attempts.size(); ++i) {
+    if (!path->attempts[i].secured) {
+      awaits_resp = true;
+    } else if (TrySig(now, *path, i, datagram)) {
+      return Run(now, *path);
+    }
+  }
+  if (!awaits_resp) return Reject(DropReason::kBadHandshake);
+  if (path->early_sigs.size() == kMaxEarlySigs) path->early_sigs.erase(path->early_sigs.begin());
+  path->early_sigs.emplace_back(datagram.begin(), datagram.end());
+}
+
+// False where the sig is not of this attempt. Otherwise the attempt is over, for better or worse.
+bool SessionMachine::State::TrySig(TimePoint now, PathState& path, size_t index,
+                                   std::span<const uint8_t> datagram) {
+  const SecuredHandshake& secured = *path.attempts[index].secured;
+  const auto proof = secured.ReadSig(datagram, identity.id(), path.last_peer.public_key);
+  if (!proof) return false;
+  const ProvenPeer* const peer = std::get_if<ProvenPeer>(&*proof);
+  const std::optional<DropReason> refused =
+      peer == nullptr ? std::get<DropReason>(*proof) : Judge(*peer, path.target);
+  if (refused) {
+    Reject(&path, *refused, peer);
+    path.attempts.erase(path.attempts.begin() + static_cast<std::ptrdiff_t>(index));
+  } else {
+    Finish(now, path, index, *peer);
+  }
+  return true;
+}
+
+void SessionMachine::State::Finish(TimePoint now, PathState& path, size_t index, ProvenPeer peer) {
+  Attempt attempt = std::move(path.attempts[index]);
+  AbandonAttempts(path);
+  ++counters.handshakes_initiator;
+  if (peer.capabilities.is_original()) {
+    // Its threads may read the first data before our sig, which would end the session.
+    path.pending.emplace(PendingUp{.secured = *std::move(attempt.secured),
+                                   .peer = std::move(peer),
+                                   .created = attempt.started,
+                                   .due = attempt.sig_sent + options.original_peer_pause});
+  } else {
+    BringUp(now, path, *std::move(attempt.secured), attempt.started, std::move(peer));
+  }
+}
+
+}  // namespace noisegate::controlplane

@@ -1,0 +1,182 @@
+// Keep-alives, silence, hints and closes: whether the other side is still there.
+#include <algorithm>
+
+#include "controlplane/sealed_datagram.h"
+#include "controlplane/session_machine_state.h"
+
+namespace noisegate::controlplane {
+namespace {
+
+using dataplane::Direction;
+using dataplane::DropReason;
+using dataplane::Role;
+
+void Advance(std::optional<TimePoint>& latest, const std::optional<TimePoint>& reported) {
+  if (reported && (!latest || *latest < *reported)) latest = reported;
+}
+
+}  // namespace
+
+void SessionMachine::State::HandleTraffic(TimePoint now, PathState& path, Session& session,
+                                          const SessionTraffic& traffic) {
+  session.traffic = traffic;
+  Advance(path.last_rx, traffic.last_rx);
+  Advance(path.last_data_rx, traffic.last_data_rx);
+  Advance(path.last_tx, traffic.last_tx);
+  Advance(path.last_data_tx, traffic.last_data_tx);
+  if (traffic.last_rx && !session.heard) Heard(now, path, session);
+  if (traffic.next_counter >= kRenewFromCounter) session.renew_at = std::min(session.renew_at, now);
+
+  // Since when has data that came in had no answer, and data that went out no sign of life?
+  if (path.unreplied_since && path.last_tx >= path.unreplied_since) path.unreplied_since.reset();
+  if (!path.unreplied_since && path.last_data_rx > path.last_tx) {
+    path.unreplied_since = path.last_data_rx;
+  }
+  const TimePoint alive = std::max(path.last_proof, path.last_rx.value_or(path.last_proof));
+  if (path.unanswered_since && alive > path.unanswered_since) path.unanswered_since.reset();
+  if (!path.unanswered_since && path.last_data_tx > alive) {
+    path.unanswered_since = path.last_data_tx;
+  }
+
+  // It was there after all. Unless a sig has gone out: then the handshake is as good as done.
+  const bool unfounded = path.cause == Cause::kSuspicion && KnownToCope(path) && alive > path.begun;
+  if (unfounded && std::none_of(path.attempts.begin(), path.attempts.end(),
+                                [](const Attempt& attempt) { return attempt.secured.has_value(); })) {
+    EndHandshake(path);
+  }
+}
+
+TimePoint SessionMachine::State::SilenceDue(const PathState& path) const {
+  if (!path.unanswered_since || path.handshaking() || path.pending) return kNever;
+  const Session* const lead = Lead(path);
+  if (lead == nullptr || !lead->peer.capabilities.has(Capabilities::kPassiveKeepAlive)) {
+    return kNever;
+  }
+  return *path.unanswered_since + options.silence_before_redial +
+         path.rtt.value_or(Duration::zero());
+}
+
+TimePoint SessionMachine::State::KeepAliveDue(const PathState& path) const {
+  TimePoint due = kNever;
+  for (const Session& session : path.sessions) due = std::min(due, session.confirm_at);
+  const Session* const sending = Sending(path);
+  if (sending == nullptr) return due;
+  if (path.unreplied_since && sending->peer.capabilities.has(Capabilities::kPassiveKeepAlive) &&
+      options.offered.has(Capabilities::kPassiveKeepAlive)) {
+    due = std::min(due, *path.unreplied_since + options.passive_keep_alive);
+  }
+  if (options.keep_alive > Duration::zero()) {
+    due = std::min(due, std::max(path.last_tx.value_or(path.last_proof), path.last_proof) +
+                            options.keep_alive);
+  }
+  return due;
+}
+
+void SessionMachine::State::SendKeepAlives(TimePoint now, PathState& path) {
+  for (Session& session : path.sessions) {
+    if (session.confirm_at > now) continue;
+    session.confirm_pause *= 2;
+    session.confirm_at = --session.confirms_left == 0 ? kNever : now + session.confirm_pause;
+    SendEmpty(now, path, session.id);
+  }
+  if (KeepAliveDue(path) <= now) SendEmpty(now, path, Sending(path)->id);
+}
+
+void SessionMachine::State::SendEmpty(TimePoint now, PathState& path, SessionId id) {
+  Emit(SendEmptyMessage{id});
+  Advance(path.last_tx, now);
+  path.unreplied_since.reset();
+}
+
+// --- Closes ---
+
+void SessionMachine::State::SendClose(const Path& path, const Session& session) {
+  ++counters.closes_sent;
+  const Direction direction = dataplane::SendDirection(session.role);
+  if (session.peer.capabilities.is_original() && session.role == Role::kResponder) {
+    // It would take a close, but not dial again for a minute.
+    return Send(path, BareDatagram({direction, dataplane::kCounterResp}));
+  }
+  Send(path, SealDatagram(session.send_key, {direction, dataplane::kCounterClose}, {}));
+}
+
+void SessionMachine::State::HandleClose(TimePoint now, const Path& where,
+                                        std::span<const uint8_t> datagram) {
+  const Direction direction = HeaderOf(datagram).direction;
+  if (datagram.size() == dataplane::kHeaderSize) {
+    Reject(DropReason::kBareClose);
+    return HandleHint(now, where,
+                      direction == Direction::kInitiatorToResponder ? Role::kResponder
+                                                                    : Role::kInitiator);
+  }
+  PathState* const path = FindPath(where);
+  if (path == nullptr || datagram.size() != dataplane::kOverhead) {
+    return Reject(DropReason::kBadClose);
+  }
+  for (size_t i = 0; i < path->sessions.size(); ++i) {
+    const Session& session = path->sessions[i];
+    if (dataplane::ReceiveDirection(session.role) != direction) continue;
+    if (!OpenDatagram(session.receive_key, datagram)) continue;
+    ++counters.closes_received;
+    TakeDown(*path, i, DownCause::kClosedByPeer);
+    if (path->dialled && !path->handshaking() && !IsUp(*path, *path->dialled)) {
+      // It is on its way out; a moment later it may be on its way back.
+      BeginHandshake(now, *path, Cause::kDial);
+      path->next_init = now + options.first_retry;
+    }
+    return Run(now, *path);
+  }
+  Reject(DropReason::kBadClose);
+}
+
+// --- Hints ---
+
+// Somebody, perhaps the other side, says that it does not have our session in which we are `role`.
+void SessionMachine::State::HandleHint(TimePoint now, const Path& where, Role role) {
+  ++counters.hints_received;
+  PathState* const path = FindPath(where);
+  if (path == nullptr) return;
+  const bool meant = std::any_of(
+      path->sessions.begin(), path->sessions.end(),
+      [role](const Session& session) { return session.role == role && !session.replaced(); });
+  if (meant) Suspect(now, *path);
+}
+
+// Starts a handshake beside the running session, unless the peer shows signs of life: then the hint is
+// forged or old.
+void SessionMachine::State::Suspect(TimePoint now, PathState& path) {
+  const auto recent = [&](const std::optional<TimePoint>& t) {
+    return t && now - *t < options.hint_interval;
+  };
+  if (path.handshaking() || path.pending || recent(path.last_rx) || recent(path.last_hint)) return;
+  if (!hint_obeying.Allow(now, path.path)) return;
+  ++counters.hints_obeyed;
+  path.last_hint = now;
+  BeginHandshake(now, path, Cause::kSuspicion);
+  Run(now, path);
+}
+
+void SessionMachine::State::HandleUnopened(TimePoint now, const Path& where,
+                                           std::span<const uint8_t> datagram) {
+  if (datagram.size() < dataplane::kOverhead) return;
+  const dataplane::Header header = HeaderOf(datagram);
+  if (!header.is_message()) return;
+  const Role role = header.direction == Direction::kInitiatorToResponder ? Role::kResponder
+                                                                         : Role::kInitiator;
+  PathState* const path = FindPath(where);
+  const bool has_session =
+      path != nullptr && std::any_of(path->sessions.begin(), path->sessions.end(),
+                                     [role](const Session& s) { return s.role == role; });
+  // A handshake that is under way would be ended by a hint, at an original peer.
+  const bool under_way = role == Role::kResponder
+                             ? half_open.Contains(where)
+                             : path != nullptr && (path->handshaking() || path->pending);
+  if (has_session || under_way) return;
+  if (hint_sending.Allow(now, where)) {
+    ++counters.hints_sent;
+    Send(where, BuildNoSessionHint(header));
+  }
+  if (path != nullptr && path->dialled) Suspect(now, *path);
+}
+
+}  // namespace noisegate::controlplane

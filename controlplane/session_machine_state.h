@@ -1,0 +1,225 @@
+// What is inside a SessionMachine. Included by session_machine*.cc only:
+//
+//   session_machine.cc            the public face: inputs, outputs, status
+//   session_machine_initiator.cc  dialling: init out, resp in, sig out, sig in
+//   session_machine_responder.cc  answering: init in, resp out, sig in, sig out
+//   session_machine_sessions.cc   sessions from up to down: confirmation, rollover, expiry
+//   session_machine_liveness.cc   keep-alives, silence, hints and closes
+//
+// Everything hangs on paths. Each input changes one path and ends with Run(path), which does all that
+// is due there and sets the path's one timer to what comes next.
+#ifndef NOISEGATE_CONTROLPLANE_SESSION_MACHINE_STATE_H_
+#define NOISEGATE_CONTROLPLANE_SESSION_MACHINE_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "controlplane/half_open_table.h"
+#include "controlplane/handshake.h"
+#include "controlplane/hints.h"
+#include "controlplane/session_machine.h"
+#include "controlplane/timer_queue.h"
+
+namespace noisegate::controlplane {
+
+// Init datagrams of one path that may be answered, and how many answers may be taken up at a time.
+inline constexpr size_t kMaxAttempts = 5;
+inline constexpr size_t kMaxSigExchanges = 2;
+// Sig datagrams of one path that wait for the resp that they overtook.
+inline constexpr size_t kMaxEarlySigs = 2;
+// A session is renewed when so few counters are left: 13 s of 10 Mpps.
+inline constexpr uint32_t kRenewFromCounter = dataplane::kCounterLastMessage - (1u << 27);
+
+inline constexpr TimePoint kNever = TimePoint::max();
+
+struct SessionMachine::State {
+  // A session that the data plane has.
+  struct Session {
+    SessionId id = 0;
+    dataplane::Role role = dataplane::Role::kInitiator;
+    ProvenPeer peer;
+    crypto::Secret<32> send_key;     // for the close
+    crypto::Secret<32> receive_key;  // likewise
+    TimePoint created;               // when its init was sent or received
+    TimePoint send_until;
+    TimePoint receive_until;
+    TimePoint renew_at;
+    TimePoint retire_at = kNever;    // set once another one has taken its place
+    TimePoint confirm_at = kNever;   // initiator: when to repeat the empty message,
+    Duration confirm_pause{};        // doubled each time,
+    uint32_t confirms_left = 0;      // and how often still
+    TimePoint unblock_at = kNever;   // original initiator that never used it: see UnblockOriginal
+    bool heard = false;              // a message has opened: the other side has it, too
+    SessionTraffic traffic;
+
+    const crypto::PeerId& peer_id() const { return peer.public_key->id(); }
+    bool confirmed() const { return role == dataplane::Role::kInitiator || heard; }
+    bool replaced() const { return retire_at != kNever; }
+  };
+
+  // An init that we sent and what has come of it.
+  struct Attempt {
+    InitiatorHandshake handshake;
+    TimePoint started;
+    std::optional<SecuredHandshake> secured;  // once resp has come
+    TimePoint sig_sent;
+    TimePoint sig_overdue;  // no longer counts as an exchange under way
+  };
+
+  // A finished handshake with an original peer, in the pause between sig and the first data.
+  struct PendingUp {
+    SecuredHandshake secured;
+    ProvenPeer peer;
+    TimePoint created;
+    TimePoint due;
+  };
+
+  // Why a handshake of ours runs.
+  enum class Cause : uint8_t { kNone, kDial, kRenew, kSuspicion };
+
+  struct PathState {
+    TimerQueue::Id index = 0;
+    Path path;
+    std::optional<crypto::PeerId> dialled;
+    std::vector<Session> sessions;  // in the order of their coming up
+
+    // Our handshake.
+    Cause cause = Cause::kNone;
+    std::optional<crypto::PeerId> target;  // whom it must be with
+    TimePoint begun;                       // when the first init was due
+    TimePoint next_init;
+    std::vector<Attempt> attempts;         // oldest first
+    std::vector<std::vector<uint8_t>> early_sigs;
+    std::optional<PendingUp> pending;
+    bool held = false;                     // HoldSending was said and not taken back
+
+    // What is remembered from one handshake to the next.
+    uint32_t tries = 0;  // inits since the last session came up
+    std::string last_failure;
+    std::optional<Duration> rtt;
+    ProvenPeer last_peer;  // public_key is null where nobody has been here
+
+    // What has flowed, in all sessions.
+    std::optional<TimePoint> last_rx, last_data_rx, last_tx, last_data_tx;
+    std::optional<TimePoint> unreplied_since;   // data came in and nothing has gone out since
+    std::optional<TimePoint> unanswered_since;  // data went out and nothing has come in since
+    TimePoint last_proof;                       // a handshake proved that the other side is there
+    std::optional<TimePoint> last_hint;  // obeyed
+
+    bool handshaking() const { return cause != Cause::kNone; }
+  };
+
+  State(const crypto::PrivateKey& id, PeerPolicy& peer_policy, crypto::Random& rng, Options opts)
+      : identity(id), policy(peer_policy), random(rng), options(opts),
+        half_open(opts.max_half_open, opts.half_open_life, rng),
+        hint_sending(opts.hint_interval), hint_obeying(opts.hint_interval) {}
+
+  // --- session_machine.cc: paths and outputs ---
+  PathState* FindPath(const Path& path);
+  PathState* FindOrAddPath(const Path& path);  // null where there is no room
+  PathState* PathOf(SessionId id, Session** session);
+  bool ForgetIfUnused(PathState& path);  // true: `path` is gone
+  // Does what is due and sets the timer. `path` may be gone afterwards.
+  void Run(TimePoint now, PathState& path);
+  void BeginWhatIsDue(TimePoint now, PathState& path);
+  TimePoint NextDeadline(const PathState& path) const;
+  void Send(const Path& path, std::vector<uint8_t> datagram);
+  template <typename E>
+  void Emit(E event) {
+    events.emplace_back().what.template emplace<E>(std::move(event));
+  }
+  void Reject(dataplane::DropReason reason) { ++counters.rejected[static_cast<size_t>(reason)]; }
+  // Also remembers it for `show`.
+  void Reject(PathState* path, dataplane::DropReason reason, const ProvenPeer* peer);
+  // Whether the proven peer may have a session on this path; `wanted` where it was dialled.
+  std::optional<dataplane::DropReason> Judge(const ProvenPeer& peer,
+                                             const std::optional<crypto::PeerId>& wanted);
+  std::string StateText(TimePoint now, const PathState& path) const;
+
+  // --- session_machine_initiator.cc ---
+  void BeginHandshake(TimePoint now, PathState& path, Cause cause);
+  void AbandonAttempts(PathState& path);
+  void EndHandshake(PathState& path);  // and lets data flow again
+  void HandleResp(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  void HandleSigOfResponder(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  void ContinueHandshake(TimePoint now, PathState& path);
+  void SendInit(TimePoint now, PathState& path);
+  void TakeUp(TimePoint now, PathState& path, size_t attempt, SecuredHandshake secured);
+  bool TrySig(TimePoint now, PathState& path, size_t attempt, std::span<const uint8_t> datagram);
+  void Finish(TimePoint now, PathState& path, size_t attempt, ProvenPeer peer);
+  Duration RetryDelay(const PathState& path);
+  // Whether attempts may run side by side: an original peer drops the one for the other.
+  bool KnownToCope(const PathState& path) const;
+
+  // --- session_machine_responder.cc ---
+  void HandleInit(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  void HandleSigOfInitiator(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  void Accept(TimePoint now, const Path& path, SecuredHandshake secured, TimePoint created,
+              ProvenPeer peer);
+
+  // --- session_machine_sessions.cc ---
+  Session& BringUp(TimePoint now, PathState& path, SecuredHandshake secured, TimePoint created,
+                   ProvenPeer peer);
+  void BringUpPending(TimePoint now, PathState& path);
+  void StartSending(TimePoint now, PathState& path, Session& session);
+  // A message has opened on this session for the first time.
+  void Heard(TimePoint now, PathState& path, Session& session);
+  void Supersede(TimePoint now, PathState& path, const Session& winner);
+  void MakeRoom(PathState& path, dataplane::Role role);
+  void TakeDown(PathState& path, size_t session, DownCause cause);
+  void ExpireSessions(TimePoint now, PathState& path);
+  // The confirmed session whose age decides about renewal; null where there is none. Both sides choose the
+  // same one, even where both have dialled at once.
+  const Session* Lead(const PathState& path) const;
+  // The one that the data plane sends on.
+  const Session* Sending(const PathState& path) const;
+  bool IsUp(const PathState& path, const crypto::PeerId& peer) const;
+  TimePoint RenewalDue(const PathState& path) const;
+  bool Simultaneous(const Session& a, const Session& b) const;
+  crypto::PeerId InitiatorOf(const Session& session) const;
+  void UnblockOriginal(PathState& path, size_t session);
+
+  // --- session_machine_liveness.cc ---
+  void HandleTraffic(TimePoint now, PathState& path, Session& session,
+                     const SessionTraffic& traffic);
+  void SendKeepAlives(TimePoint now, PathState& path);
+  TimePoint KeepAliveDue(const PathState& path) const;
+  TimePoint SilenceDue(const PathState& path) const;
+  void SendEmpty(TimePoint now, PathState& path, SessionId id);
+  void HandleClose(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  void HandleHint(TimePoint now, const Path& path, dataplane::Role role);
+  void HandleUnopened(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  void Suspect(TimePoint now, PathState& path);
+  void SendClose(const Path& path, const Session& session);
+
+  // --- data ---
+  const crypto::PrivateKey& identity;
+  PeerPolicy& policy;
+  crypto::Random& random;
+  const Options options;
+
+  std::vector<std::unique_ptr<PathState>> paths;  // by PathState::index; null where free
+  std::vector<TimerQueue::Id> free_paths;
+  absl::flat_hash_map<Path, TimerQueue::Id> path_index;
+  absl::flat_hash_map<SessionId, TimerQueue::Id> session_paths;
+  absl::flat_hash_map<crypto::PeerId, std::vector<SessionId>> peer_sessions;
+  TimerQueue timers;  // one for each path
+  HalfOpenTable half_open;
+  HintLimiter hint_sending;
+  HintLimiter hint_obeying;
+
+  std::deque<Transmit> transmits;
+  std::deque<Event> events;
+  Counters counters;
+};
+
+}  // namespace noisegate::controlplane
+
+#endif  // NOISEGATE_CONTROLPLANE_SESSION_MACHINE_STATE_H_
