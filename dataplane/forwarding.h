@@ -33,7 +33,7 @@ struct Route {
   Kind kind = Kind::kNone;
   uint16_t port = 0;
   uint32_t index = 0;
-  IpAddress next_hop;
+  IpAddress next_hop = {};
   auto operator<=>(const Route&) const = default;
   std::string ToString() const;  // "peer 3", "overlay port 1 via 192.0.2.1", …
 };

@@ -30,14 +30,20 @@ class PrefixTable::Builder {
   }
 
   PrefixTable Build() {
-    std::vector<uint32_t> values(size_t{1} << kDirectBits, kNoMatch);
-    const std::vector<Range> children = Spread(sorted_, 0, kDirectBits, values);
-    table_.direct_.resize(values.size());
-    for (size_t i = 0; i < values.size(); ++i) table_.direct_[i] = values[i] | kLeafFlag;
-    table_.nodes_.resize(children.size());
-    for (uint32_t i = 0; i < children.size(); ++i) table_.direct_[children[i].slot] = i;
-    for (uint32_t i = 0; i < children.size(); ++i) {
-      FillNode(i, children[i].items, kDirectBits, values[children[i].slot]);
+    table_.direct_.assign(size_t{1} << kDirectBits, kLeafFlag | kNoMatch);
+    Spread(
+        sorted_, 0, kDirectBits,
+        [&](uint32_t slot, uint32_t count, uint32_t value) {
+          std::fill_n(table_.direct_.begin() + slot, count, kLeafFlag | value);
+        },
+        [&](uint32_t slot, std::span<const Item> items) {
+          const uint32_t inherited = table_.direct_[slot] & ~kLeafFlag;
+          table_.direct_[slot] = AddNode(items, kDirectBits, inherited);
+        });
+    while (!pending_.empty()) {
+      const Pending next = pending_.back();
+      pending_.pop_back();
+      FillNode(next);
     }
     table_.nodes_.shrink_to_fit();
     table_.leaves_.shrink_to_fit();
@@ -50,60 +56,80 @@ class PrefixTable::Builder {
     uint32_t length;
     uint32_t value;
   };
-  // What continues below one slot of a node.
-  struct Range {
-    uint32_t slot;
-    std::span<const Item> items;
+  // A node that has its place and not yet its content.
+  struct Pending {
+    uint32_t node;
+    std::span<const Item> items;  // all longer than `offset`, and equal up to there
+    uint32_t offset;
+    uint32_t inherited;  // the value of the longest prefix above
   };
 
-  // Writes the values of the items that end within `bits` bits behind `offset` over the slots that
-  // they cover, and returns the ranges of those that go on.
-  static std::vector<Range> Spread(std::span<const Item> items, uint32_t offset, uint32_t bits,
-                                   std::span<uint32_t> values) {
-    std::vector<Range> children;
+  uint32_t AddNode(std::span<const Item> items, uint32_t offset, uint32_t inherited) {
+    const uint32_t node = static_cast<uint32_t>(table_.nodes_.size());
+    table_.nodes_.emplace_back();
+    pending_.push_back({node, items, offset, inherited});
+    return node;
+  }
+
+  // Walks a node of `bits` bits behind `offset`: calls `cover` for each item that ends within it,
+  // with the slots that it covers, and `descend` for each slot in which items go on. A slot's
+  // `descend` comes after all its `cover`.
+  template <typename Cover, typename Descend>
+  static void Spread(std::span<const Item> items, uint32_t offset, uint32_t bits, Cover cover,
+                     Descend descend) {
+    const auto slot_of = [=](const Item& item) {
+      return static_cast<uint32_t>((item.key << offset) >> (kKeyBits - bits));
+    };
     for (size_t i = 0; i < items.size();) {
-      const Item& item = items[i];
-      const uint32_t slot = static_cast<uint32_t>((item.key << offset) >> (kKeyBits - bits));
-      if (item.length <= offset + bits) {
-        const size_t width = size_t{1} << (offset + bits - item.length);
-        std::fill_n(values.begin() + slot, width, item.value);
+      const uint32_t slot = slot_of(items[i]);
+      if (items[i].length <= offset + bits) {
+        cover(slot, uint32_t{1} << (offset + bits - items[i].length), items[i].value);
         ++i;
         continue;
       }
       const size_t first = i;
-      while (i < items.size() &&
-             static_cast<uint32_t>((items[i].key << offset) >> (kKeyBits - bits)) == slot) {
-        ++i;
-      }
-      children.push_back({slot, items.subspan(first, i - first)});
+      while (i < items.size() && slot_of(items[i]) == slot) ++i;
+      descend(slot, items.subspan(first, i - first));
     }
-    return children;
   }
 
-  // `inherited`: the value of the longest prefix above this node.
-  void FillNode(uint32_t index, std::span<const Item> items, uint32_t offset, uint32_t inherited) {
+  void FillNode(const Pending& p) {
     std::array<uint32_t, 64> values;
-    values.fill(inherited);
-    const std::vector<Range> children = Spread(items, offset, kStride, values);
-
+    values.fill(p.inherited);
+    bool uniform = true;  // as most nodes of a sparse IPv6 table are: the way to one longer prefix
     Node node;
-    for (const Range& child : children) node.inner |= uint64_t{1} << child.slot;
-    node.first_leaf = static_cast<uint32_t>(table_.leaves_.size());
-    for (uint32_t slot = 0; slot < values.size(); ++slot) {
-      if (HasBit(node.inner, slot)) continue;
-      if (node.runs != 0 && table_.leaves_.back() == values[slot]) continue;
-      node.runs |= uint64_t{1} << slot;
-      table_.leaves_.push_back(values[slot]);
-    }
     node.first_child = static_cast<uint32_t>(table_.nodes_.size());
-    table_.nodes_.resize(table_.nodes_.size() + children.size());
-    table_.nodes_[index] = node;
-    for (uint32_t i = 0; i < children.size(); ++i) {
-      FillNode(node.first_child + i, children[i].items, offset + kStride, values[children[i].slot]);
+    Spread(
+        p.items, p.offset, kStride,
+        [&](uint32_t slot, uint32_t count, uint32_t value) {
+          std::fill_n(values.begin() + slot, count, value);
+          uniform = false;
+        },
+        [&](uint32_t slot, std::span<const Item> items) {
+          node.inner |= uint64_t{1} << slot;
+          AddNode(items, p.offset + kStride, values[slot]);
+        });
+    node.first_leaf = static_cast<uint32_t>(table_.leaves_.size());
+    if (uniform) {
+      node.runs = ~node.inner & (node.inner + 1);  // the first slot without a child
+      if (node.runs != 0) table_.leaves_.push_back(p.inherited);
+    } else {
+      AddRuns(values, &node);
+    }
+    table_.nodes_[p.node] = node;
+  }
+
+  void AddRuns(const std::array<uint32_t, 64>& values, Node* node) {
+    for (uint32_t slot = 0; slot < values.size(); ++slot) {
+      if (HasBit(node->inner, slot)) continue;
+      if (node->runs != 0 && table_.leaves_.back() == values[slot]) continue;
+      node->runs |= uint64_t{1} << slot;
+      table_.leaves_.push_back(values[slot]);
     }
   }
 
   std::vector<Item> sorted_;
+  std::vector<Pending> pending_;
   PrefixTable table_;
 };
 
