@@ -27,6 +27,7 @@ bool Open(const uint8_t* key, const AeadNonce& nonce, std::span<const uint8_t> a
                                                          aad.size(), nonce.data(), key) != 0) {
     return false;
   }
+  if (ciphertext.empty()) return true;  // an empty span may point nowhere, which libsodium forbids
   crypto_stream_chacha20_ietf_xor_ic(plaintext, ciphertext.data(), ciphertext.size(), nonce.data(),
                                      1, key);
   return true;
