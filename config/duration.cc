@@ -12,6 +12,7 @@ struct Unit {
 // From the largest, for printing.
 constexpr Unit kUnits[] = {
     {"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}};
+constexpr int64_t kSecond = 1'000'000;                 // microseconds
 constexpr int64_t kYear = 365ll * 24 * 3'600'000'000;  // microseconds
 constexpr int kMaxDigits = 9;                          // so that digits times an hour fit
 
@@ -48,7 +49,8 @@ std::string PrintDuration(std::chrono::microseconds duration) {
   const int64_t count = duration.count();
   if (count == 0) return "0s";
   for (const Unit& unit : kUnits) {
-    if (count % unit.microseconds == 0) {
+    const bool usual = count / unit.microseconds > 1 || unit.microseconds <= kSecond;
+    if (usual && count % unit.microseconds == 0) {
       return std::to_string(count / unit.microseconds) + std::string(unit.name);
     }
   }

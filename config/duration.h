@@ -13,7 +13,7 @@ namespace noisegate::config {
 // microseconds of at most a year.
 std::optional<std::chrono::microseconds> ParseDuration(std::string_view text);
 
-// In the largest unit that leaves a whole number: "90s" is "90s", "120s" is "2m".
+// In the largest unit that leaves a whole number, but "60s" and "60m" for one minute and one hour.
 std::string PrintDuration(std::chrono::microseconds duration);
 
 }  // namespace noisegate::config
