@@ -1,0 +1,158 @@
+// Classify: what a frame is, and whether it is for us.
+//
+// Exits, underlay:                              Exits, overlay:
+//   a transport message → burst.datagrams         an IP packet → burst.packets
+//   another worker's stripe → HandOver            ARP, neighbour discovery → PuntFrame
+//   handshakes, closes → PuntHandshake            Drop: kNoBuffer, kMalformed, kNotForUs,
+//   ARP, ND, ICMP to us → PuntFrame                     kUnsupported, kBadChecksum
+//   Drop: kNoBuffer, kMalformed, kUnsupported,
+//         kBadChecksum, kFragment, kNotForUs,
+//         kTruncated, kBareClose
+
+#include "dataplane/mbuf_bytes.h"
+#include "dataplane/stages.h"
+
+namespace noisegate::dataplane {
+namespace {
+
+constexpr uint32_t kPrefetchAhead = 6;  // frames
+
+bool DeviceCheckedHeader(const rte_mbuf* frame) {
+  return (frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+bool IsGroupMac(const uint8_t* mac) { return (mac[0] & 1) != 0; }
+
+// Frames come in one piece nearly always; the stages after this see nothing else.
+bool MakePlain(WorkerState& w, rte_mbuf** frame) {
+  if (IsPlain(*frame)) [[likely]] return true;
+  rte_mbuf* moved = MoveToOwnBuffer(w.pool, *frame);
+  if (moved == nullptr) {
+    Drop(w, *frame, DropReason::kNoBuffer);
+    return false;
+  }
+  *frame = moved;
+  return true;
+}
+
+// ARP (whose addresses the control thread reads), or ICMP to one of our addresses or to a group that
+// neighbour discovery uses.
+void ClassifyControl(WorkerState& w, const Port& port, rte_mbuf* frame, const OuterPacket& outer) {
+  const uint8_t* bytes = BytesOf(frame);
+  if (outer.ether_type != kEtherTypeArp) {
+    const IpAddress destination = DestinationAddress(bytes, outer);
+    const bool of_link = !outer.ip.is_v4() && IsLinkScoped(bytes + outer.l3_offset, outer.ip);
+    if (!of_link && !port.IsOwnAddress(destination)) {
+      return Drop(w, frame, DropReason::kNotForUs);
+    }
+  }
+  PuntFrame(w, port, frame);
+}
+
+// A datagram to one of our UDP ports: `size` bytes from `offset` of the frame on.
+void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const OuterPacket& outer) {
+  uint8_t* bytes = BytesOf(frame);
+  const uint16_t stripe = static_cast<uint16_t>(outer.destination_port - w.listen_port);
+  if (!port.IsOwnMac(bytes) || stripe >= w.workers ||
+      !port.IsOwnAddress(DestinationAddress(bytes, outer))) {
+    return Drop(w, frame, DropReason::kNotForUs);
+  }
+  if (stripe != w.index) {
+    NoteOf(frame).kind = PacketNote::Kind::kFrame;
+    return HandOver(w, stripe, frame);
+  }
+  if (outer.payload_size < kHeaderSize) return Drop(w, frame, DropReason::kTruncated);
+
+  const uint8_t* outer_ip = bytes + outer.l3_offset;
+  const IpAddress source = SourceAddress(bytes, outer);
+  uint8_t* payload = bytes + outer.payload_offset;
+  const Header header = DecodeHeader(LoadBe32(payload));
+  SetData(frame, static_cast<int32_t>(outer.payload_offset), outer.payload_size);
+  if (!header.is_message()) [[unlikely]] {
+    if (header.counter == kCounterClose && outer.payload_size == kHeaderSize) {
+      return Drop(w, frame, DropReason::kBareClose);
+    }
+    return PuntHandshake(w, port, frame, header.counter, {source, outer.source_port}, outer_ip);
+  }
+  if (outer.payload_size < kOverhead) return Drop(w, frame, DropReason::kTruncated);
+
+  Datagram* datagram = w.burst.datagrams.Grow();
+  datagram->key = SessionKey(source, outer.source_port, header.direction);
+  datagram->mbuf = frame;
+  datagram->bytes = payload;
+  datagram->size = outer.payload_size;
+  datagram->counter = header.counter;
+  datagram->outer_ip_back = static_cast<uint16_t>(payload - outer_ip);
+  datagram->ecn = outer.ip.ecn;
+}
+
+void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
+  const uint8_t* bytes = BytesOf(frame);
+  const uint32_t size = frame->data_len;
+  EthernetFrame ethernet;
+  if (!ParseEthernet(bytes, size, &ethernet)) return Drop(w, frame, DropReason::kMalformed);
+  if (ethernet.vlan != port.vlan()) return Drop(w, frame, DropReason::kNotForUs);
+  if (ethernet.ether_type == kEtherTypeArp) return PuntFrame(w, port, frame);
+  const bool v4 = ethernet.ether_type == kEtherTypeIpv4;
+  if (!v4 && ethernet.ether_type != kEtherTypeIpv6) {
+    return Drop(w, frame, DropReason::kUnsupported);
+  }
+  if (!port.IsOwnMac(bytes) && !IsGroupMac(bytes)) return Drop(w, frame, DropReason::kNotForUs);
+
+  const uint8_t* ip_bytes = bytes + ethernet.l3_offset;
+  IpPacket ip;
+  if (!ParseIp(ip_bytes, size - ethernet.l3_offset, &ip) || ip.is_v4() != v4) {
+    return Drop(w, frame, DropReason::kMalformed);
+  }
+  if (!DeviceCheckedHeader(frame) && !HeaderChecksumOk(ip_bytes, ip)) {
+    return Drop(w, frame, DropReason::kBadChecksum);
+  }
+  if (IsGroupMac(bytes) || IsLinkScoped(ip_bytes, ip)) [[unlikely]] {
+    if (ip.protocol == kProtocolIcmpv6 && IsLinkScoped(ip_bytes, ip)) {
+      return PuntFrame(w, port, frame);
+    }
+    return Drop(w, frame, DropReason::kUnsupported);
+  }
+  if (HasMartianSource(ip_bytes, ip)) {
+    // Duplicate address detection comes from the unspecified address, but to a group (above).
+    return Drop(w, frame, DropReason::kMalformed);
+  }
+  SetData(frame, ethernet.l3_offset, ip.size);  // without Ethernet's padding
+  w.burst.packets.Add({.mbuf = frame, .ip = ip, .from = kNoPeer, .port = port.index(),
+                       .ethernet_size = ethernet.l3_offset, .handed_over = false,
+                       .route = nullptr});
+}
+
+}  // namespace
+
+void ClassifyUnderlay(WorkerState& w, const Port& port, rte_mbuf** frames, uint32_t n) {
+  for (uint32_t i = 0; i < n && i < kPrefetchAhead; ++i) rte_prefetch0(BytesOf(frames[i]));
+  for (uint32_t i = 0; i < n; ++i) {
+    if (i + kPrefetchAhead < n) rte_prefetch0(BytesOf(frames[i + kPrefetchAhead]));
+    rte_mbuf* frame = frames[i];
+    if (!MakePlain(w, &frame)) continue;
+    OuterPacket outer;
+    const OuterKind kind =
+        ParseOuter(BytesOf(frame), frame->data_len, !DeviceCheckedHeader(frame), &outer);
+    if (kind == OuterKind::kDrop) {
+      Drop(w, frame, outer.reason);
+    } else if (outer.vlan != port.vlan()) {
+      Drop(w, frame, DropReason::kNotForUs);
+    } else if (kind == OuterKind::kUdp) [[likely]] {
+      ClassifyDatagram(w, port, frame, outer);
+    } else {
+      ClassifyControl(w, port, frame, outer);
+    }
+  }
+}
+
+void ClassifyOverlay(WorkerState& w, const Port& port, rte_mbuf** frames, uint32_t n) {
+  for (uint32_t i = 0; i < n && i < kPrefetchAhead; ++i) rte_prefetch0(BytesOf(frames[i]));
+  for (uint32_t i = 0; i < n; ++i) {
+    if (i + kPrefetchAhead < n) rte_prefetch0(BytesOf(frames[i + kPrefetchAhead]));
+    rte_mbuf* frame = frames[i];
+    if (MakePlain(w, &frame)) ClassifyOverlayFrame(w, port, frame);
+  }
+}
+
+}  // namespace noisegate::dataplane

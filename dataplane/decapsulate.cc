@@ -1,0 +1,157 @@
+// Decapsulate: find the session, open, and take each counter once.
+//
+//   1. look all sessions up in bulk        4. open what failed under the previous session
+//   2. replay filter and expiry            5. take the counter, note the session alive
+//   3. open the burst under the current    6. check that the message is one whole IP packet
+//
+// Exits:
+//   an inner packet → burst.packets
+//   no session → PuntNoSession
+//   Drop: kExpiredSession, kReplayed, kBadTag, kKeepAlive, kInnerMalformed, kCongested
+//
+// Nothing that fails authentication changes a session (protocol.md, 2).
+
+#include <rte_prefetch.h>
+
+#include <span>
+
+#include "dataplane/mbuf_bytes.h"
+#include "dataplane/rewrite.h"
+#include "dataplane/stages.h"
+
+namespace noisegate::dataplane {
+namespace {
+
+// Datagrams that are being opened, message i being that of datagrams[i].
+struct Opening {
+  uint32_t n = 0;
+  Datagram* datagrams[kBurst];
+  Session* sessions[kBurst];
+  crypto::AeadMessage messages[kBurst];
+
+  void Add(Datagram& datagram, Session& session) {
+    datagrams[n] = &datagram;
+    sessions[n] = &session;
+    crypto::AeadMessage& message = messages[n++];
+    message.key = session.receive_key;
+    message.counter = datagram.counter;
+    message.text = datagram.bytes + kHeaderSize;
+    message.text_size = datagram.size - static_cast<uint32_t>(kOverhead);
+    message.aad_size = kHeaderSize;  // the counter without the direction bit
+    StoreBe32(message.aad.data(), datagram.counter);
+    message.ok = false;
+  }
+};
+
+bool IsExpired(const Session& session, uint64_t now) { return now >= session.receive_until; }
+
+// Whether `datagram` could be one of the session's.
+bool MayOpen(const WorkerState& w, const Datagram& datagram, const Session& session) {
+  return !IsExpired(session, w.now) && session.window.Check(datagram.counter);
+}
+
+// The session that `session` replaced, where the datagram could be one of that one's: while a session
+// rolls over, datagrams of both are on the way.
+Session* PreviousOf(const WorkerState& w, const Datagram& datagram, const Session& session) {
+  // Pairs with SessionTable's release: the fields of what it points at are there.
+  Session* previous = session.previous.load(std::memory_order_acquire);
+  return previous != nullptr && MayOpen(w, datagram, *previous) ? previous : nullptr;
+}
+
+void LookUp(WorkerState& w) {
+  const TableKey* keys[kBurst];
+  void* sessions[kBurst];
+  List<Datagram, kBurst>& datagrams = w.burst.datagrams;
+  for (uint32_t i = 0; i < datagrams.size(); ++i) keys[i] = &datagrams[i].key;
+  w.receiving->FindBulk(keys, datagrams.size(), sessions);
+  for (uint32_t i = 0; i < datagrams.size(); ++i) {
+    Session* session = static_cast<Session*>(sessions[i]);
+    datagrams[i].session = session;
+    if (session == nullptr) continue;
+    rte_prefetch0(session);
+    rte_prefetch0(session->receive_key);
+    session->window.Prefetch(datagrams[i].counter);
+  }
+}
+
+// Tells the control thread once that the other side has our session, and lets sending move to it.
+void Confirm(WorkerState& w, Session& session) {
+  if (!Report(w, SessionEvent::Kind::kConfirmed, session)) return;  // the next message tries again
+  session.awaits_confirmation = 0;
+  session.confirmed.Set(1);
+}
+
+// An authentic message: its text is the mbuf's data.
+void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  if (!session.window.Accept(datagram.counter)) return Drop(w, mbuf, DropReason::kReplayed);
+  if (session.awaits_confirmation != 0) [[unlikely]] Confirm(w, session);
+  const uint32_t size = datagram.size - static_cast<uint32_t>(kOverhead);
+  w.stats.opened.Add(1);
+  session.rx_packets.Add(1);
+  session.rx_bytes.Add(size);
+  session.last_rx.Set(w.now);
+  if (size == 0) return Drop(w, mbuf, DropReason::kKeepAlive);
+  session.last_data_rx.Set(w.now);
+
+  SetData(mbuf, kHeaderSize, size);
+  uint8_t* bytes = datagram.bytes + kHeaderSize;
+  IpPacket ip;
+  if (!ParseIp(bytes, size, &ip) || ip.size != size) {
+    return Drop(w, mbuf, DropReason::kInnerMalformed);
+  }
+  const uint8_t ecn = CombineEcn(datagram.ecn, ip.ecn);
+  if (ecn == kEcnDrop) [[unlikely]] return Drop(w, mbuf, DropReason::kCongested);
+  SetEcn(bytes, ip, ecn);
+  ip.ecn = ecn;
+  if (w.clamp_mss && ip.protocol == kProtocolTcp) ClampMss(bytes, ip, session.max_inner);
+  w.burst.packets.Add({.mbuf = mbuf, .ip = ip, .from = session.peer, .port = kNoPort,
+                       .ethernet_size = 0, .handed_over = false, .route = nullptr});
+}
+
+}  // namespace
+
+void Decapsulate(WorkerState& w) {
+  if (w.burst.datagrams.empty()) return;
+  LookUp(w);
+
+  Opening current, previous;
+  for (Datagram& datagram : w.burst.datagrams) {
+    Session* session = datagram.session;
+    if (session == nullptr) {
+      PuntNoSession(w, datagram);
+    } else if (MayOpen(w, datagram, *session)) [[likely]] {
+      current.Add(datagram, *session);
+    } else if (Session* before = PreviousOf(w, datagram, *session); before != nullptr) {
+      previous.Add(datagram, *before);
+    } else {
+      Drop(w, datagram.mbuf, IsExpired(*session, w.now) ? DropReason::kExpiredSession
+                                                        : DropReason::kReplayed);
+    }
+  }
+
+  w.engine->Open(std::span(current.messages, current.n));
+  for (uint32_t i = 0; i < current.n; ++i) {
+    Datagram& datagram = *current.datagrams[i];
+    if (current.messages[i].ok) [[likely]] {
+      Accept(w, datagram, *current.sessions[i]);
+    } else if (Session* before = PreviousOf(w, datagram, *datagram.session); before != nullptr) {
+      previous.Add(datagram, *before);
+    } else {
+      Drop(w, datagram.mbuf, DropReason::kBadTag);
+    }
+  }
+  w.burst.datagrams.Clear();
+
+  if (previous.n == 0) [[likely]] return;
+  w.engine->Open(std::span(previous.messages, previous.n));
+  for (uint32_t i = 0; i < previous.n; ++i) {
+    if (previous.messages[i].ok) {
+      Accept(w, *previous.datagrams[i], *previous.sessions[i]);
+    } else {
+      Drop(w, previous.datagrams[i]->mbuf, DropReason::kBadTag);
+    }
+  }
+}
+
+}  // namespace noisegate::dataplane

@@ -1,0 +1,127 @@
+// Punt: to the control thread, within a budget, with a note that says why.
+//
+// Exits:
+//   the punt ring
+//   Drop: kInitLimited, kPuntLimited, kQueueFull; and where the packet's own reason tells more than the
+//         budget does, that one: kNoSession, kNoRoute, kTooBig, kTtlExpired
+
+#include "dataplane/punt.h"
+
+#include <rte_ring.h>
+
+#include "dataplane/mbuf_bytes.h"
+#include "dataplane/stages.h"
+
+namespace noisegate::dataplane {
+namespace {
+
+// What a packet counts as when the control thread is not bothered with it.
+DropReason ReasonOf(PuntKind kind) {
+  switch (kind) {
+    case PuntKind::kTooBig:
+      return DropReason::kTooBig;
+    case PuntKind::kTtlExpired:
+      return DropReason::kTtlExpired;
+    case PuntKind::kNoRoute:
+      return DropReason::kNoRoute;
+    case PuntKind::kNoSession:
+      return DropReason::kNoSession;
+    default:
+      return DropReason::kPuntLimited;
+  }
+}
+
+// The note, cleared but for what every punt says.
+PacketNote& Note(const WorkerState& w, rte_mbuf* mbuf, PuntKind kind, PortIndex port) {
+  PacketNote& note = NoteOf(mbuf);
+  note = {};
+  note.kind = PacketNote::Kind::kPunt;
+  note.punt = kind;
+  note.worker = w.index;
+  note.port = port;
+  return note;
+}
+
+void Enqueue(WorkerState& w, rte_mbuf* mbuf) {
+  if (rte_ring_enqueue(w.punts, mbuf) != 0) return Drop(w, mbuf, DropReason::kQueueFull);
+  GiveUp(w, 1);
+  w.stats.punted.Add(1);
+}
+
+IpAddress DestinationOf(const uint8_t* outer_ip) {
+  IpPacket ip;
+  ip.version = outer_ip[0] >> 4;
+  return DestinationAddress(outer_ip, ip);
+}
+
+}  // namespace
+
+void PuntPacket(WorkerState& w, const Packet& packet, PuntKind kind, PeerIndex peer, uint16_t mtu) {
+  if (!w.budget->Admit(kind, w.now)) return Drop(w, packet.mbuf, ReasonOf(kind));
+  PacketNote& note = Note(w, packet.mbuf, kind, packet.port);
+  note.peer = peer;
+  note.from = packet.from;
+  note.mtu = mtu;
+  Enqueue(w, packet.mbuf);
+}
+
+void PuntNeedNeighbour(WorkerState& w, const Packet& packet, PortIndex port,
+                       const IpAddress& next_hop) {
+  if (!w.budget->Admit(PuntKind::kNeedNeighbour, w.now)) {
+    return Drop(w, packet.mbuf, DropReason::kPuntLimited);
+  }
+  PacketNote& note = Note(w, packet.mbuf, PuntKind::kNeedNeighbour, port);
+  note.peer = note.from = packet.from;
+  note.next_hop = next_hop;
+  Enqueue(w, packet.mbuf);
+}
+
+void PuntNeedNeighbour(WorkerState& w, const Packet& packet, const Session& session) {
+  if (!w.budget->Admit(PuntKind::kNeedNeighbour, w.now)) {
+    return Drop(w, packet.mbuf, DropReason::kPuntLimited);
+  }
+  PacketNote& note = Note(w, packet.mbuf, PuntKind::kNeedNeighbour, session.port);
+  note.peer = note.from = packet.from;
+  note.neighbour = session.next_hop;
+  Enqueue(w, packet.mbuf);
+}
+
+void PuntFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
+  if (!w.budget->Admit(PuntKind::kControl, w.now)) {
+    return Drop(w, frame, DropReason::kPuntLimited);
+  }
+  Note(w, frame, PuntKind::kControl, port.index());
+  Enqueue(w, frame);
+}
+
+void PuntHandshake(WorkerState& w, const Port& port, rte_mbuf* mbuf, uint32_t counter,
+                   const Endpoint& source, const uint8_t* outer_ip) {
+  if (const std::optional<DropReason> refused =
+          w.budget->RefuseHandshake(counter, source.address, w.now, w.known_endpoints);
+      refused.has_value()) {
+    return Drop(w, mbuf, *refused);
+  }
+  PacketNote& note = Note(w, mbuf, PuntKind::kHandshake, port.index());
+  note.source = source;
+  note.local_address = DestinationOf(outer_ip);
+  Enqueue(w, mbuf);
+}
+
+void PuntNoSession(WorkerState& w, const Datagram& datagram) {
+  const Endpoint source = RemoteOf(datagram.key);
+  rte_mbuf* mbuf = datagram.mbuf;
+  if (!w.budget->AdmitNoSession(source.address, w.now, w.known_endpoints)) {
+    return Drop(w, mbuf, ReasonOf(PuntKind::kNoSession));
+  }
+  const Port* port = w.port_of_device[mbuf->port];
+  PacketNote& note = Note(w, mbuf, PuntKind::kNoSession, port == nullptr ? 0 : port->index());
+  note.source = source;
+  note.local_address = DestinationOf(datagram.bytes - datagram.outer_ip_back);
+  Enqueue(w, mbuf);
+}
+
+bool Report(WorkerState& w, SessionEvent::Kind kind, const Session& session) {
+  return rte_ring_enqueue(w.events, EncodeEvent({kind, w.sessions->RefOf(session)})) == 0;
+}
+
+}  // namespace noisegate::dataplane
