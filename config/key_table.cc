@@ -404,11 +404,13 @@ constexpr Key kLimitsKeys[] = {
               "inits_per_endpoint", Kind::kInteger,
               "Handshakes a second that one configured endpoint's address may begin."),
           1, 1'000'000),
-    Range(Field<&Limits::queue_packets>("queue_packets", Kind::kInteger,
-                                        "Packets kept for each peer while it has no session."),
-          0, 4'096),
-    Range(Field<&Limits::queue_time>("queue_time", Kind::kDuration, "How long they are kept."),
-          1 * kMillisecond, 60 * kSecond),
+    Reloadable(
+        Range(Field<&Limits::queue_packets>("queue_packets", Kind::kInteger,
+                                            "Packets kept for each peer while it has no session."),
+              0, 4'096)),
+    Reloadable(
+        Range(Field<&Limits::queue_time>("queue_time", Kind::kDuration, "How long they are kept."),
+              1 * kMillisecond, 60 * kSecond)),
 };
 constexpr Section kLimits{"limits", kLimitsKeys};
 
@@ -449,8 +451,7 @@ constexpr Key kRootKeys[] = {
     ListOf(Required(SectionField<&Config::ports>("ports", &kPort, "What it sits on.")), kMaxPorts),
     Reloadable(
         ListOf(SectionField<&Config::peers>("peers", &kPeer, "Whom it talks to."), kMaxPeers)),
-    Reloadable(
-        SectionField<&Config::limits>("limits", &kLimits, "What strangers and queues may use.")),
+    SectionField<&Config::limits>("limits", &kLimits, "What strangers and queues may use."),
     SectionField<&Config::sessions>("sessions", &kSessions,
                                     "How long sessions live; for tests, leave it alone."),
     SectionField<&Config::admin>("admin", &kAdmin, "How to ask a running gateway."),

@@ -329,57 +329,56 @@ void Validator::CheckPeers() {
 void Validator::CheckPrefixes() {
   struct Claim {
     Prefix prefix;
-    size_t order;  // in the file: of two, the later one is at fault
-    std::string_view owner;
-    size_t list, item;
-    std::string Path(std::string_view lists, std::string_view items) const {
-      return Indexed(Indexed(lists, list) + "." + std::string(items), item);
-    }
-    enum { kPeer, kNetwork, kRoute } kind;
-    std::string Path() const {
-      if (kind == kPeer) return Path("peers", "allowed_prefixes");
-      return Path("ports", kind == kNetwork ? "addresses" : "routes");
+    size_t order;      // in the file: of two, the later one is at fault
+    const Peer* peer;  // one of these two is set
+    const Port* port;
+    bool network;  // of an address, which may share it with others of its port
+    std::string path;
+    std::string Owner() const {
+      return peer != nullptr ? "peer " + Quote(peer->name) : "port " + Quote(port->name);
     }
   };
   std::vector<Claim> claims;
-  const auto add = [&](const Prefix& prefix, std::string_view owner, size_t list, size_t item,
-                       auto kind) {
-    claims.push_back({prefix, claims.size(), owner, list, item, kind});
+  const auto add = [&](const Prefix& prefix, const Peer* peer, const Port* port, bool network,
+                       std::string path) {
+    if (IsGood(prefix, path)) {
+      claims.push_back({prefix, claims.size(), peer, port, network, std::move(path)});
+    }
   };
   for (size_t i = 0; i < config_.ports.size(); ++i) {
     const Port& port = config_.ports[i];
+    const std::string path = Indexed("ports", i);
     if (port.side != Side::kOverlay) continue;
     for (size_t j = 0; j < port.addresses.size(); ++j) {
-      add(port.addresses[j].Masked(), port.name, i, j, Claim::kNetwork);
+      const Prefix& own = port.addresses[j];
+      const uint8_t host_length = own.address.is_v4() ? 32 : 128;
+      const std::string item = Indexed(path + ".addresses", j);
+      add(own.Masked(), nullptr, &port, true, item);
+      if (own.length < host_length) add({own.address, host_length}, nullptr, &port, true, item);
     }
     for (size_t j = 0; j < port.routes.size(); ++j) {
-      add(port.routes[j].prefix, port.name, i, j, Claim::kRoute);
+      add(port.routes[j].prefix, nullptr, &port, false, Indexed(path + ".routes", j) + ".prefix");
     }
   }
   for (size_t i = 0; i < config_.peers.size(); ++i) {
     const Peer& peer = config_.peers[i];
+    const std::string path = Indexed("peers", i) + ".allowed_prefixes";
     for (size_t j = 0; j < peer.allowed_prefixes.size(); ++j) {
-      add(peer.allowed_prefixes[j], peer.name, i, j, Claim::kPeer);
+      add(peer.allowed_prefixes[j], &peer, nullptr, false, Indexed(path, j));
     }
   }
   std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
     return std::tie(a.prefix, a.order) < std::tie(b.prefix, b.order);
   });
-  const Claim* owner = nullptr;
-  for (const Claim& claim : claims) {
-    if (claim.prefix == Prefix{} && decoder_.HasProblemAt(claim.Path())) continue;
-    if (owner == nullptr || owner->prefix != claim.prefix) {
-      owner = &claim;
+  for (size_t i = 1, owner = 0; i < claims.size(); ++i) {
+    const Claim &first = claims[owner], &claim = claims[i];
+    if (first.prefix != claim.prefix) {
+      owner = i;
       continue;
     }
-    // Two addresses in one network of one port are no conflict.
-    if (owner->kind == Claim::kNetwork && claim.kind == Claim::kNetwork &&
-        owner->list == claim.list) {
-      continue;
-    }
-    const bool peer = owner->kind == Claim::kPeer;
-    Report(claim.Path(), claim.prefix.ToString() + " belongs to " + (peer ? "peer " : "port ") +
-                             Quote(owner->owner) + " already, on " + LineText(owner->Path()));
+    if (first.network && claim.network && first.port == claim.port) continue;
+    Report(claim.path, claim.prefix.ToString() + " belongs to " + first.Owner() + " already, on " +
+                           LineText(first.path));
   }
 }
 

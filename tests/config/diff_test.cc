@@ -99,6 +99,7 @@ TEST(Diff, ListsEachKeyUnderWhatAReloadMayDoToIt) {
       {"ports.lan.routes", true, [](Config& c) { c.ports[1].routes.resize(1); }},
       {"ports.lan.neighbours", true, [](Config& c) { c.ports[1].neighbours.resize(1); }},
       {"limits.queue_time", true, [](Config& c) { c.limits.queue_time = 2s; }},
+      {"limits.inits_per_prefix", false, [](Config& c) { c.limits.inits_per_prefix = 7; }},
       {"sessions.life", false, [](Config& c) { c.sessions.life = 30s; }},
       {"admin.group", false, [](Config& c) { c.admin.group = "netops"; }},
       {"logging.level", true, [](Config& c) { c.logging.level = "debug"; }},
