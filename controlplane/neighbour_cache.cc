@@ -29,31 +29,33 @@ NeighbourCache::NeighbourCache(const Options& options) : options_(options) {
 }
 
 absl::Status NeighbourCache::Resolve(TimePoint now, const Key& key) {
+  return Want(now, key, false);
+}
+
+absl::Status NeighbourCache::Pin(TimePoint now, const Key& key) { return Want(now, key, true); }
+
+absl::Status NeighbourCache::Want(TimePoint now, const Key& key, bool pin) {
   if (!IsHostAddress(key.address)) {
     return absl::InvalidArgumentError(
         absl::StrCat(key.address.ToString(), " is not the address of a neighbour"));
   }
   Neighbour* n = Lookup(key);
+  const bool fresh = n == nullptr;
+  if (fresh) n = Insert(key, true);
   if (n == nullptr) {
-    n = Insert(key, true);
-    if (n == nullptr) {
-      return absl::ResourceExhaustedError(absl::StrCat("no room for neighbour ",
-                                                       key.address.ToString(), ": ",
-                                                       options_.max_entries, " are known"));
-    }
+    return absl::ResourceExhaustedError(absl::StrCat("no room for neighbour ",
+                                                     key.address.ToString(), ": ",
+                                                     options_.max_entries, " are known"));
+  }
+  n->wanted = true;
+  if (pin) ++n->pins;  // before asking: questions about pinned ones are not held back
+  if (fresh || (pin && n->state == State::kFailed)) {
     StartAsking(now, key, n, State::kIncomplete, true);
   } else if (n->state == State::kStale) {
     StartAsking(now, key, n, State::kProbe, false);
+  } else if (pin && IsAsking(*n) && n->tries == 0) {
+    Ask(now, key, n);
   }
-  n->wanted = true;
-  return absl::OkStatus();
-}
-
-absl::Status NeighbourCache::Pin(TimePoint now, const Key& key) {
-  if (absl::Status status = Resolve(now, key); !status.ok()) return status;
-  Neighbour* n = Lookup(key);
-  ++n->pins;
-  if (n->state == State::kFailed) StartAsking(now, key, n, State::kIncomplete, true);
   return absl::OkStatus();
 }
 

@@ -139,6 +139,11 @@ class NeighbourCache {
     std::optional<TimePoint> deadline;  // none for kStatic
   };
 
+  static bool IsAsking(const Neighbour& n) {
+    return n.state == State::kIncomplete || n.state == State::kProbe;
+  }
+
+  absl::Status Want(TimePoint now, const Key& key, bool pin);
   Neighbour* Lookup(const Key& key);
   // A new entry, where there is room or something worth less to evict; else null.
   Neighbour* Insert(const Key& key, bool wanted);
