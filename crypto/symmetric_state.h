@@ -49,8 +49,7 @@ class SymmetricState {
 
   HashKind hash_;
   Secret<kMaxHashSize> ck_;
-  std::array<uint8_t, kMaxHashSize>
-      h_{};  // public: everyone who saw the messages of NN can compute it
+  std::array<uint8_t, kMaxHashSize> h_{};  // public: a hash over what goes over the wire
   CipherState cipher_;
 };
 

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <sys/mman.h>
 
 #include <memory>
+#include <new>
 #include <string>
 
 #include "crypto/aead_null.h"
@@ -200,6 +202,62 @@ TEST_P(AeadEngines, EveryBitOfTheTagCounts) {
     engine_->Open({&message, 1});
     EXPECT_FALSE(message.ok);
     EXPECT_EQ(sample.TextAndTag(), forged);
+  }
+}
+
+// A page of memory between two that fault when touched.
+class GuardedPage {
+ public:
+  GuardedPage() {
+    uint8_t* const pages = static_cast<uint8_t*>(
+        mmap(nullptr, 3 * kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    page_ = pages + kSize;
+    mprotect(pages, kSize, PROT_NONE);
+    mprotect(page_ + kSize, kSize, PROT_NONE);
+  }
+  ~GuardedPage() { munmap(page_ - kSize, 3 * kSize); }
+  GuardedPage(const GuardedPage&) = delete;
+  GuardedPage& operator=(const GuardedPage&) = delete;
+
+  uint8_t* At(size_t size, bool end) const { return end ? page_ + kSize - size : page_; }
+
+ private:
+  static constexpr size_t kSize = 4096;
+  uint8_t* page_;
+};
+
+// Vector code likes to load whole registers. Here key, message and the burst itself stand at the
+// very end, or the very start, of what may be touched.
+TEST_P(AeadEngines, TouchNothingBeyondKeyAndMessage) {
+  SeededRandom random(10);
+  const GuardedPage keys;
+  const GuardedPage texts;
+  const GuardedPage bursts;
+  for (bool end : {false, true}) {
+    for (size_t size = 0; size <= 1500; size += size < 700 ? 1 : 13) {
+      const Sample sample(random, size);
+      uint8_t* const key = keys.At(kAeadKeySize, end);
+      uint8_t* const text = texts.At(sample.sealed.size(), end);
+      std::copy(sample.key.begin(), sample.key.end(), key);
+      std::copy(sample.plaintext.begin(), sample.plaintext.end(), text);
+      auto* const message = new (bursts.At(sizeof(AeadMessage), end))
+          AeadMessage{.key = key,
+                      .counter = sample.counter,
+                      .text = text,
+                      .text_size = static_cast<uint32_t>(size),
+                      .aad_size = static_cast<uint8_t>(sample.aad.size()),
+                      .ok = false,
+                      .aad = {}};
+      std::copy(sample.aad.begin(), sample.aad.end(), message->aad.begin());
+      engine_->Seal({message, 1});
+      ASSERT_TRUE(std::equal(sample.sealed.begin(), sample.sealed.end(), text)) << size;
+      engine_->Open({message, 1});
+      ASSERT_TRUE(message->ok);
+      ASSERT_TRUE(std::equal(sample.plaintext.begin(), sample.plaintext.end(), text)) << size;
+      engine_->Open({message, 1});  // plaintext under a tag of something else
+      ASSERT_EQ(message->ok, size == 0);
+      ASSERT_TRUE(std::equal(sample.plaintext.begin(), sample.plaintext.end(), text)) << size;
+    }
   }
 }
 
