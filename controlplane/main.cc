@@ -230,6 +230,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "noisegate " NOISEGATE_VERSION);
   app.require_subcommand(1);
   app.footer("noisegate COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "noisegate: " + std::string(error.what()) + "; --help says more\n";
+  });
 
   std::function<int()> run;
 #ifdef NOISEGATE_WITH_GATEWAY

@@ -4,38 +4,28 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "controlplane/sealed_datagram.h"
 
 namespace noisegate::controlplane {
 namespace {
 
 using dataplane::DropReason;
 using dataplane::Endpoint;
-using dataplane::Header;
 
 constexpr size_t kDatagramsPerPoll = 256;  // so that a flood does not keep timers waiting
+constexpr size_t kMaxEarly = 8;            // messages of one endpoint that wait for their session
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SecureSwarm>> SecureSwarm::Create(DatagramSwarm* datagrams,
-                                                                 const crypto::PrivateKey& identity,
-                                                                 PeerPolicy& policy,
-                                                                 Options options) {
-  auto engine = crypto::MakeAeadEngine(options.engine);
-  if (!engine.ok()) return engine.status();
-  return std::unique_ptr<SecureSwarm>(
-      new SecureSwarm(datagrams, identity, policy, *std::move(engine), std::move(options)));
-}
-
-SecureSwarm::SecureSwarm(DatagramSwarm* datagrams, const crypto::PrivateKey& identity,
-                         PeerPolicy& policy, std::unique_ptr<crypto::AeadEngine> engine,
-                         Options options)
-    : datagrams_(*datagrams),
+SecureSwarm::SecureSwarm(DatagramSwarm& datagrams, const crypto::PrivateKey& identity,
+                         PeerPolicy& policy, Options options)
+    : datagrams_(datagrams),
       policy_(policy),
       options_(std::move(options)),
-      engine_(std::move(engine)),
       machine_(identity, policy,
                options_.random != nullptr ? *options_.random : crypto::SystemRandom(),
                options_.machine),
@@ -86,7 +76,7 @@ absl::Status SecureSwarm::Dial(const PeerAddress& address) {
 absl::Status SecureSwarm::CheckDestination(const PeerAddress& destination) const {
   if (closed_) return absl::FailedPreconditionError("the swarm is closed");
   if (destination.peer == machine_.local_id()) {
-    return absl::InvalidArgumentError("a swarm has no session with itself");
+    return absl::InvalidArgumentError("the peer id is our own: a swarm has no session with itself");
   }
   if (!policy_.Admits(destination.peer)) {
     return absl::PermissionDeniedError(
@@ -115,6 +105,7 @@ void SecureSwarm::LetGo(const Endpoint& endpoint, Channel& channel) {
   if (!channel.dialled) return;
   machine_.Undial(Path{0, endpoint});
   channel.dialled.reset();
+  for (const Early& early : std::exchange(channel.early, {})) Drop(early.reason);
 }
 
 void SecureSwarm::EraseIfUnused(const Endpoint& endpoint) {
@@ -148,10 +139,10 @@ SwarmSession* SecureSwarm::SessionToSendOn(const PeerAddress& address, TimePoint
 }
 
 void SecureSwarm::Send(SwarmSession& session, std::span<const uint8_t> message) {
-  session.Seal(*engine_, now_, message, &send_buffer_);
+  const std::vector<uint8_t> datagram = session.Seal(now_, message);
   touched_.push_back(session.id());
   const Path& path = session.path();
-  if (!datagrams_.Tell(path.stripe, path.remote, send_buffer_).ok()) {
+  if (!datagrams_.Tell(path.stripe, path.remote, datagram).ok()) {
     Drop(DropReason::kTooBig);  // the path shrank since the message was taken
     return;
   }
@@ -197,36 +188,66 @@ void SecureSwarm::ReportUndelivered() {
 void SecureSwarm::HandleDatagram(const Path& path, std::span<const uint8_t> datagram) {
   if (closed_) return;
   if (datagram.size() < dataplane::kHeaderSize) return Drop(DropReason::kTruncated);
-  const Header header = dataplane::DecodeHeader(dataplane::LoadBe32(datagram.data()));
-  if (!header.is_message()) {
+  if (!HeaderOf(datagram).is_message()) {
     machine_.HandleDatagram(now_, path, datagram);
     DrainMachine();
   } else if (datagram.size() < dataplane::kOverhead) {
     Drop(DropReason::kTruncated);
   } else {
-    HandleTransport(path, header, datagram);
+    HandleTransport(path, datagram);
+  }
+}
+
+void SecureSwarm::HandleTransport(const Path& path, std::span<const uint8_t> datagram) {
+  const auto failure = OpenAndDeliver(path, datagram);
+  if (!failure) return;
+  if (!KeepEarly(path, datagram, *failure)) Drop(*failure);
+  if (*failure == DropReason::kNoSession) {
+    machine_.HandleNoSession(now_, path, datagram);
+    DrainMachine();
   }
 }
 
 // During a rollover several sessions of one direction are up, and only trying tells whose it is.
-void SecureSwarm::HandleTransport(const Path& path, Header header,
-                                  std::span<const uint8_t> datagram) {
-  DropReason reason = DropReason::kNoSession;
+std::optional<DropReason> SecureSwarm::OpenAndDeliver(const Path& path,
+                                                      std::span<const uint8_t> datagram) {
   const auto channel = channels_.find(path.remote);
-  if (channel != channels_.end()) {
-    open_buffer_.assign(datagram.begin(), datagram.end());
-    for (SwarmSession* session : channel->second.sessions) {
-      if (!session->MayHaveSent(path.stripe, header)) continue;
-      std::span<const uint8_t> message;
-      const auto failure = session->Open(*engine_, now_, open_buffer_, &message);
-      if (!failure) return Deliver(*session, message);
-      reason = *failure;
+  if (channel == channels_.end()) return DropReason::kNoSession;
+  DropReason reason = DropReason::kNoSession;
+  std::vector<uint8_t> message;
+  for (SwarmSession* session : channel->second.sessions) {
+    if (!session->MayHaveSent(path.stripe, HeaderOf(datagram))) continue;
+    const auto failure = session->Open(now_, datagram, &message);
+    if (!failure) {
+      Deliver(*session, message);
+      return std::nullopt;
     }
+    reason = *failure;
   }
-  Drop(reason);
-  if (reason == DropReason::kNoSession) {
-    machine_.HandleNoSession(now_, path, datagram);
-    DrainMachine();
+  return reason;
+}
+
+// Only from where we have dialled, so strangers cannot make us keep anything.
+bool SecureSwarm::KeepEarly(const Path& path, std::span<const uint8_t> datagram,
+                            DropReason reason) {
+  const bool of_unknown_key = reason == DropReason::kNoSession || reason == DropReason::kBadTag;
+  const auto channel = channels_.find(path.remote);
+  if (!of_unknown_key || channel == channels_.end() || !channel->second.dialled ||
+      HeaderOf(datagram).direction != dataplane::Direction::kResponderToInitiator) {
+    return false;
+  }
+  std::vector<Early>& early = channel->second.early;
+  if (early.size() == kMaxEarly) {
+    Drop(early.front().reason);
+    early.erase(early.begin());
+  }
+  early.push_back({path, {datagram.begin(), datagram.end()}, reason});
+  return true;
+}
+
+void SecureSwarm::RetryEarly() {
+  for (const Early& early : std::exchange(retries_, {})) {
+    if (!closed_ && OpenAndDeliver(early.path, early.datagram)) Drop(early.reason);
   }
 }
 
@@ -262,7 +283,10 @@ void SecureSwarm::Handle(SessionUp& up) {
   auto owned = std::make_unique<SwarmSession>(std::move(up));
   SwarmSession& session = *owned;
   sessions_[session.id()] = std::move(owned);
-  channels_[session.path().remote].sessions.push_back(&session);
+  Channel& channel = channels_[session.path().remote];
+  channel.sessions.push_back(&session);
+  std::move(channel.early.begin(), channel.early.end(), std::back_inserter(retries_));
+  channel.early.clear();
   if (session.confirmed()) Activate(session);
 }
 
@@ -322,7 +346,6 @@ void SecureSwarm::Settle() {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) continue;
     machine_.ReportTraffic(now_, id, found->second->traffic());
-    if (found->second->nearly_spent()) machine_.Renew(now_, id);
   }
   touched_.clear();
   DrainMachine();
@@ -343,6 +366,7 @@ size_t SecureSwarm::Poll() {
     const auto due = machine_.NextTimeout();
     if (due && *due <= now_) machine_.HandleTimeout(now_);
     DrainMachine();
+    RetryEarly();
     ExpireWaiting(now_, DropReason::kNoSessionYet);
     LetGoOfIdle();
     ReportUndelivered();
@@ -358,6 +382,7 @@ std::optional<TimePoint> SecureSwarm::NextTimeout() const {
   const auto sooner = [&next](TimePoint t) { next = next ? std::min(*next, t) : t; };
   if (const auto expiry = waiting_.next_expiry()) sooner(*expiry);
   if (!channels_.empty()) sooner(next_idle_check_);
+  if (!retries_.empty()) sooner(now_);
   return next;
 }
 

@@ -1,10 +1,10 @@
 // SecureSwarm: the Noise Swarm protocol over any DatagramSwarm. Messages to and from peers whose
 // identity is proven.
 //
-//   auto swarm = SecureSwarm::Create(&datagrams, identity, policy, {});
-//   (*swarm)->OnReceive([&](const SecureSwarm::Message& m) { (*swarm)->Tell(m.source, m.bytes); });
-//   (*swarm)->Tell(*PeerAddress::Parse("PEERID@192.0.2.1:4242"), bytes);
-//   (*swarm)->Run(stop);
+//   SecureSwarm swarm(datagrams, identity, policy, {});
+//   swarm.OnReceive([&](const SecureSwarm::Message& m) { swarm.Tell(m.source, m.bytes); });
+//   swarm.Tell(*PeerAddress::Parse("PEERID@192.0.2.1:4242"), bytes);
+//   swarm.Run(stop);
 //
 // Messages are datagrams: each arrives whole and unchanged, at most once, or not at all, and only from
 // the peer that it says it is from. Order is the network's.
@@ -37,7 +37,6 @@
 #include "controlplane/swarm.h"
 #include "controlplane/swarm_session.h"
 #include "controlplane/waiting_packets.h"
-#include "crypto/aead.h"
 #include "crypto/key.h"
 #include "crypto/peer_id.h"
 #include "crypto/random.h"
@@ -68,7 +67,6 @@ class SecureSwarm {
     // Messages that wait for a session: packets for one address, packets and bytes in all, and time.
     WaitingLimits waiting;
     Duration idle = std::chrono::seconds(60);  // without a message either way; see above
-    crypto::AeadEngineKind engine = crypto::AeadEngineKind::kAuto;
     std::function<TimePoint()> now = std::chrono::steady_clock::now;
     crypto::Random* random = nullptr;  // nullptr: SystemRandom()
   };
@@ -81,9 +79,8 @@ class SecureSwarm {
   };
 
   // `datagrams`, `identity` and `policy` outlive the swarm.
-  static absl::StatusOr<std::unique_ptr<SecureSwarm>> Create(DatagramSwarm* datagrams,
-                                                             const crypto::PrivateKey& identity,
-                                                             PeerPolicy& policy, Options options);
+  SecureSwarm(DatagramSwarm& datagrams, const crypto::PrivateKey& identity, PeerPolicy& policy,
+              Options options);
   ~SecureSwarm();  // closes
   SecureSwarm(const SecureSwarm&) = delete;
   SecureSwarm& operator=(const SecureSwarm&) = delete;
@@ -135,16 +132,22 @@ class SecureSwarm {
     dataplane::DropReason reason;
   };
 
+  // A message that came before the session that it is of was up: the other side's last handshake
+  // message may have been overtaken.
+  struct Early {
+    Path path;
+    std::vector<uint8_t> datagram;
+    dataplane::DropReason reason;  // why it was not opened then
+  };
+
   // What there is with one remote endpoint.
   struct Channel {
     std::optional<crypto::PeerId> dialled;   // the machine keeps a session with this peer up
     TimePoint last_message;                  // told or received, or dialled
     bool held = false;                       // the machine asked to hold what there is to send
     std::vector<SwarmSession*> sessions;     // the one to send on first; owned by sessions_
+    std::vector<Early> early;                // only while dialled; at most kMaxEarly
   };
-
-  SecureSwarm(DatagramSwarm* datagrams, const crypto::PrivateKey& identity, PeerPolicy& policy,
-              std::unique_ptr<crypto::AeadEngine> engine, Options options);
 
   absl::Status CheckDestination(const PeerAddress& destination) const;
   absl::Status EnsureDialled(const PeerAddress& address);
@@ -161,9 +164,13 @@ class SecureSwarm {
   void ReportUndelivered();
 
   void HandleDatagram(const Path& path, std::span<const uint8_t> datagram);
-  void HandleTransport(const Path& path, dataplane::Header header,
-                       std::span<const uint8_t> datagram);
+  void HandleTransport(const Path& path, std::span<const uint8_t> datagram);
+  std::optional<dataplane::DropReason> OpenAndDeliver(const Path& path,
+                                                      std::span<const uint8_t> datagram);
   void Deliver(SwarmSession& session, std::span<const uint8_t> message);
+  bool KeepEarly(const Path& path, std::span<const uint8_t> datagram,
+                 dataplane::DropReason reason);
+  void RetryEarly();
   void Drop(dataplane::DropReason reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
 
   void Activate(SwarmSession& session);
@@ -178,7 +185,6 @@ class SecureSwarm {
   DatagramSwarm& datagrams_;
   PeerPolicy& policy_;
   const Options options_;
-  const std::unique_ptr<crypto::AeadEngine> engine_;
   SessionMachine machine_;
   Receiver receiver_;
   UndeliveredReceiver undelivered_;
@@ -188,8 +194,7 @@ class SecureSwarm {
   WaitingPackets<PeerAddress> waiting_;
   std::vector<GivenUp> given_up_;     // not yet reported
   std::vector<SessionId> touched_;    // whose traffic the machine has not been told of
-  std::vector<uint8_t> send_buffer_;  // datagram being built
-  std::vector<uint8_t> open_buffer_;  // datagram being opened; backs Message::bytes
+  std::vector<Early> retries_;        // early messages whose session may have come up
   TimePoint now_;                     // of the call that we are in
   TimePoint next_idle_check_;
   bool polling_ = false;

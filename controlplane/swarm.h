@@ -5,10 +5,10 @@
 // whose identity is proven.
 //
 //   auto udp = UdpSwarm::Bind(local);
-//   auto swarm = SecureSwarm::Create(udp->get(), identity, policy, options);
-//   (*swarm)->OnReceive([](const SecureSwarm::Message& m) { … m.source, m.bytes … });
-//   (*swarm)->Tell({peer_id, endpoint}, bytes);
-//   (*swarm)->Run(stop);   // or Poll() from an event loop of one's own
+//   SecureSwarm swarm(**udp, identity, policy, {});
+//   swarm.OnReceive([](const SecureSwarm::Message& m) { … m.source, m.bytes … });
+//   swarm.Tell({peer_id, endpoint}, bytes);
+//   swarm.Run(stop);   // or Poll() from an event loop of one's own
 //
 // docs/library.md is the guide.
 #ifndef NOISEGATE_CONTROLPLANE_SWARM_H_

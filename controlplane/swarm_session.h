@@ -14,7 +14,6 @@
 
 #include "controlplane/session_machine.h"
 #include "controlplane/swarm.h"
-#include "crypto/aead.h"
 #include "crypto/key.h"
 #include "crypto/secret.h"
 #include "dataplane/drop_reason.h"
@@ -43,19 +42,15 @@ class SwarmSession {
   void set_confirmed() { confirmed_ = true; }
 
   bool CanSend(TimePoint now) const;
-  // So few counters are left that the session should be renewed, whatever its age.
-  bool nearly_spent() const;
-  // Builds the datagram of one message in *datagram. Only where CanSend().
-  void Seal(crypto::AeadEngine& engine, TimePoint now, std::span<const uint8_t> message,
-            std::vector<uint8_t>* datagram);
+  // The datagram of one message. Only where CanSend().
+  std::vector<uint8_t> Seal(TimePoint now, std::span<const uint8_t> message);
 
   // True where a message with this header and stripe may be of this session.
   bool MayHaveSent(uint16_t stripe, dataplane::Header header) const;
-  // Opens a datagram of at least kOverhead bytes in place. On success `*message` is the part of it
-  // that was sealed; otherwise the datagram is as it was and can be tried under another session.
-  std::optional<dataplane::DropReason> Open(crypto::AeadEngine& engine, TimePoint now,
-                                            std::span<uint8_t> datagram,
-                                            std::span<const uint8_t>* message);
+  // Opens a datagram of at least kOverhead bytes. nullopt: what was sealed is in *message, and this was
+  // the first time. Otherwise it may still be of another session.
+  std::optional<dataplane::DropReason> Open(TimePoint now, std::span<const uint8_t> datagram,
+                                            std::vector<uint8_t>* message);
 
  private:
   const SessionId id_;

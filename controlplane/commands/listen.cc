@@ -25,9 +25,7 @@ int Listen(const ListenOptions& options) {
   controlplane::AdmitListed listed(options.allow);
   controlplane::PeerPolicy& policy =
       options.allow.empty() ? static_cast<controlplane::PeerPolicy&>(anyone) : listed;
-  auto created = SecureSwarm::Create(udp->get(), *identity, policy, {});
-  if (!created.ok()) return Fail(created.status());
-  SecureSwarm& swarm = **created;
+  SecureSwarm swarm(**udp, *identity, policy, {});
 
   uint64_t left = options.count.value_or(UINT64_MAX);
   swarm.OnReceive([&](const SecureSwarm::Message& message) {

@@ -180,12 +180,11 @@ int Tell(const TellOptions& options) {
   auto udp = UdpSwarm::Bind(LocalFor(options.destination.endpoint));
   if (!udp.ok()) return Fail(udp.status());
   controlplane::AdmitListed policy({&options.destination.peer, 1});
-  auto swarm = SecureSwarm::Create(udp->get(), *identity, policy, {});
-  if (!swarm.ok()) return Fail(swarm.status());
+  SecureSwarm swarm(**udp, *identity, policy, {});
 
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  const int exit_code = Teller(options, **udp, **swarm).Run();
-  (*swarm)->Close();
+  const int exit_code = Teller(options, **udp, swarm).Run();
+  swarm.Close();
   return exit_code;
 }
 
