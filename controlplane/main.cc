@@ -192,6 +192,7 @@ void AddShow(CLI::App& app, std::function<int()>* run) {
                   .description(""))
       ->type_name("");
   command->add_flag("--json", options.json, "For programs");
+  command->add_flag("--all", options.all, "With drops: also the reasons that dropped nothing");
   AddSocket(command, &options.socket);
   command->callback([run] { *run = [] { return Show(options); }; });
 }
@@ -218,6 +219,15 @@ void AddDemo(CLI::App& app, std::function<int()>* run) {
     return absl::InvalidArgumentError("expected a number of seconds");
   };
   AddParsed(command, "--seconds", &options.duration, parse, "How long to run [10]")->type_name("N");
+  command
+      ->add_option("--rate", options.rate,
+                   "Packets a second, both ways together; 0: as many as go through [" +
+                       std::to_string(options.rate) + "]")
+      ->type_name("N");
+  command->add_option("--size", options.size, "Bytes of each IP packet [mixed]")->type_name("N");
+  command->add_option("--workers", options.workers, "Workers of each gateway [1]")
+      ->check(CLI::Range(1, 8).description(""))
+      ->type_name("N");
   command->callback([run] { *run = [] { return Demo(options); }; });
 }
 

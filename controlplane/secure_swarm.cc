@@ -43,7 +43,8 @@ absl::Status SecureSwarm::Tell(const PeerAddress& destination, std::span<const u
   if (bytes.empty()) {
     return absl::InvalidArgumentError("an empty message is never delivered: it means keep-alive");
   }
-  if (const size_t mtu = Mtu(destination); bytes.size() > mtu) {
+  const size_t mtu = Mtu(destination);
+  if (bytes.size() > mtu) {
     return absl::InvalidArgumentError(absl::StrCat("message of ", bytes.size(), " bytes; the path to ",
                                                    destination.endpoint.ToString().c_str(),
                                                    " carries ", mtu));
@@ -51,7 +52,7 @@ absl::Status SecureSwarm::Tell(const PeerAddress& destination, std::span<const u
 
   now_ = options_.now();
   if (SwarmSession* session = SessionToSendOn(destination, now_)) {
-    Send(*session, bytes);
+    status = Send(*session, bytes);
   } else {
     status = EnsureDialled(destination);
     if (status.ok() && !waiting_.Add(now_, destination, bytes)) {
@@ -77,6 +78,10 @@ absl::Status SecureSwarm::CheckDestination(const PeerAddress& destination) const
   if (closed_) return absl::FailedPreconditionError("the swarm is closed");
   if (destination.peer == machine_.local_id()) {
     return absl::InvalidArgumentError("the peer id is our own: a swarm has no session with itself");
+  }
+  if (Mtu(destination) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot send to ", destination.endpoint.ToString().c_str(), " from here"));
   }
   if (!policy_.Admits(destination.peer)) {
     return absl::PermissionDeniedError(
@@ -138,25 +143,24 @@ SwarmSession* SecureSwarm::SessionToSendOn(const PeerAddress& address, TimePoint
   return nullptr;
 }
 
-void SecureSwarm::Send(SwarmSession& session, std::span<const uint8_t> message) {
+absl::Status SecureSwarm::Send(SwarmSession& session, std::span<const uint8_t> message) {
   const std::vector<uint8_t> datagram = session.Seal(now_, message);
   touched_.push_back(session.id());
   const Path& path = session.path();
-  if (!datagrams_.Tell(path.stripe, path.remote, datagram).ok()) {
-    Drop(DropReason::kTooBig);  // the path shrank since the message was taken
-    return;
+  absl::Status status = datagrams_.Tell(path.stripe, path.remote, datagram);
+  if (status.ok() && !message.empty()) {
+    ++counters_.sent;
+    channels_[path.remote].last_message = now_;
   }
-  if (message.empty()) return;
-  ++counters_.sent;
-  channels_[path.remote].last_message = now_;
+  return status;
 }
 
 void SecureSwarm::SendWaiting(SwarmSession& session) {
   for (auto& message : waiting_.Take(session.address())) {
-    if (session.CanSend(now_)) {
-      Send(session, message.bytes);
-    } else {
+    if (!session.CanSend(now_)) {
       GiveUp(session.address(), std::move(message.bytes), DropReason::kNoSessionYet);
+    } else if (!Send(session, message.bytes).ok()) {
+      GiveUp(session.address(), std::move(message.bytes), DropReason::kTooBig);
     }
   }
 }
@@ -305,7 +309,9 @@ void SecureSwarm::Handle(const SessionDown& down) {
 
 void SecureSwarm::Handle(const SendEmptyMessage& empty) {
   const auto found = sessions_.find(empty.id);
-  if (found != sessions_.end() && found->second->CanSend(now_)) Send(*found->second, {});
+  if (found != sessions_.end() && found->second->CanSend(now_)) {
+    Send(*found->second, {}).IgnoreError();  // as good as lost on the way
+  }
 }
 
 void SecureSwarm::Handle(const HoldSending& hold) {
@@ -326,8 +332,7 @@ void SecureSwarm::DrainMachine() {
     while (machine_.PollTransmit(&transmit)) {
       more = true;
       // An endpoint that cannot be sent to looks like one that stays silent.
-      static_cast<void>(
-          datagrams_.Tell(transmit.path.stripe, transmit.path.remote, transmit.datagram));
+      datagrams_.Tell(transmit.path.stripe, transmit.path.remote, transmit.datagram).IgnoreError();
     }
     while (machine_.PollEvent(&event)) {
       more = true;

@@ -58,7 +58,7 @@ class SecureSwarm {
   struct Undelivered {
     PeerAddress destination;
     std::span<const uint8_t> bytes;
-    dataplane::DropReason reason;  // kNoSessionYet, kShutdown
+    dataplane::DropReason reason;  // kNoSessionYet, kTooBig (the path has shrunk), kShutdown
   };
   using UndeliveredReceiver = std::function<void(const Undelivered&)>;
 
@@ -156,7 +156,7 @@ class SecureSwarm {
   void LetGoOfIdle();
 
   SwarmSession* SessionToSendOn(const PeerAddress& address, TimePoint now) const;
-  void Send(SwarmSession& session, std::span<const uint8_t> message);
+  absl::Status Send(SwarmSession& session, std::span<const uint8_t> message);
   void SendWaiting(SwarmSession& session);
   void ExpireWaiting(TimePoint now, dataplane::DropReason reason);
   void GiveUp(const PeerAddress& destination, std::vector<uint8_t> message,

@@ -43,7 +43,7 @@ class DatagramSwarm {
   // Hands at most `limit` waiting datagrams to `receiver`; never blocks. Returns how many. The bytes
   // live for that call only. `receiver` may call Tell, but not Receive.
   virtual size_t Receive(size_t limit, const Receiver& receiver) = 0;
-  // The largest datagram that can be sent there, in bytes.
+  // The largest datagram that can be sent there, in bytes; 0 where none ever can.
   virtual size_t Mtu(const dataplane::Endpoint& destination) const = 0;
   virtual std::vector<dataplane::Endpoint> LocalEndpoints() const = 0;
   // Readable when Receive may find something; -1 where there is none to poll.

@@ -24,7 +24,6 @@ using dataplane::Endpoint;
 using dataplane::IpAddress;
 
 constexpr size_t kBatch = 64;                    // datagrams for one system call
-constexpr size_t kMaxDatagram = 65'535;          // bytes; what a UDP header can announce, and more
 constexpr size_t kMaxPayload = 65'535 - 8;       // bytes behind a UDP header
 constexpr size_t kIpv4Overhead = 20 + 8;         // bytes of IPv4 and UDP header
 constexpr size_t kIpv6Overhead = 40 + 8;         // bytes of IPv6 and UDP header
@@ -109,14 +108,17 @@ struct UdpSwarm::SendBatch {
 };
 
 struct UdpSwarm::ReceiveBatch {
-  std::vector<uint8_t> bytes = std::vector<uint8_t>(kBatch * kMaxDatagram);
+  // Not initialised, so that the kernel only gives us the pages that are ever used.
+  std::unique_ptr<uint8_t[]> bytes = std::make_unique_for_overwrite<uint8_t[]>(kBatch * kMaxPayload);
   std::array<SocketAddress, kBatch> sources;
   std::array<iovec, kBatch> vectors{};
   std::array<mmsghdr, kBatch> messages{};
 
+  uint8_t* Datagram(size_t i) { return bytes.get() + i * kMaxPayload; }
+
   void Prepare() {
     for (size_t i = 0; i < kBatch; ++i) {
-      vectors[i] = {bytes.data() + i * kMaxDatagram, kMaxDatagram};
+      vectors[i] = {Datagram(i), kMaxPayload};
       messages[i] = {};
       messages[i].msg_hdr.msg_name = &sources[i].storage;
       messages[i].msg_hdr.msg_namelen = sizeof(sources[i].storage);
@@ -163,6 +165,11 @@ bool UdpSwarm::Carries(const IpAddress& address) const {
   return !address.is_v4() || local_.address.is_unspecified();
 }
 
+bool UdpSwarm::CanSendTo(const Endpoint& destination) const {
+  return destination.port != 0 && !destination.address.is_unspecified() &&
+         !destination.address.is_multicast() && Carries(destination.address);
+}
+
 absl::Status UdpSwarm::Tell(uint16_t stripe, const Endpoint& destination,
                             std::span<const uint8_t> datagram) {
   if (stripe != 0) return absl::InvalidArgumentError("a UDP socket has one stripe");
@@ -170,9 +177,7 @@ absl::Status UdpSwarm::Tell(uint16_t stripe, const Endpoint& destination,
     return absl::InvalidArgumentError(
         absl::StrCat("datagram of ", datagram.size(), " bytes; UDP carries ", kMaxPayload));
   }
-  const bool nowhere = destination.port == 0 || destination.address.is_unspecified() ||
-                       destination.address.is_multicast();
-  if (nowhere || !Carries(destination.address)) {
+  if (!CanSendTo(destination)) {
     return absl::InvalidArgumentError(absl::StrCat("cannot send to ", destination.ToString().c_str(),
                                                    " from ", local_.ToString().c_str()));
   }
@@ -232,8 +237,7 @@ size_t UdpSwarm::Receive(size_t limit, const Receiver& receiver) {
         continue;
       }
       ++counters_.received;
-      receiver(*source, 0,
-               {receive_->bytes.data() + i * kMaxDatagram, receive_->messages[i].msg_len});
+      receiver(*source, 0, {receive_->Datagram(i), receive_->messages[i].msg_len});
     }
     received += static_cast<size_t>(got);
     if (static_cast<size_t>(got) < wanted) break;
@@ -242,6 +246,7 @@ size_t UdpSwarm::Receive(size_t limit, const Receiver& receiver) {
 }
 
 size_t UdpSwarm::Mtu(const Endpoint& destination) const {
+  if (!CanSendTo(destination)) return 0;
   const auto now = std::chrono::steady_clock::now();
   const auto known = mtus_.find(destination.address);
   if (known != mtus_.end() && now - known->second.asked < kMtuLife) return known->second.mtu;

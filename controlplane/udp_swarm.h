@@ -37,13 +37,14 @@ class UdpSwarm final : public DatagramSwarm {
   UdpSwarm(const UdpSwarm&) = delete;
   UdpSwarm& operator=(const UdpSwarm&) = delete;
 
-  // InvalidArgument: another stripe than 0, a destination of a family that the socket does not carry,
-  // or without address or port, or a datagram that no UDP header can announce.
+  // InvalidArgument: another stripe than 0, a destination that cannot be (another family than the
+  // socket's, no address, no port, multicast), or a datagram that no UDP header can announce.
   absl::Status Tell(uint16_t stripe, const dataplane::Endpoint& destination,
                     std::span<const uint8_t> datagram) override;
   void Flush() override;
   size_t Receive(size_t limit, const Receiver& receiver) override;
-  // 1,232 (what every IPv6 path carries) where the kernel has no route.
+  // 1,232 (what every IPv6 path carries) where the kernel has no route; 0 for a destination that
+  // cannot be.
   size_t Mtu(const dataplane::Endpoint& destination) const override;
   // Where bound to a wildcard: one for each address of the host's interfaces that are up, without
   // IPv6's link-local ones.
@@ -62,6 +63,7 @@ class UdpSwarm final : public DatagramSwarm {
 
   UdpSwarm(int socket, const dataplane::Endpoint& local, int family);
   bool Carries(const dataplane::IpAddress& address) const;
+  bool CanSendTo(const dataplane::Endpoint& destination) const;
   size_t AskKernelForMtu(const dataplane::Endpoint& destination) const;
 
   const int socket_;

@@ -34,7 +34,7 @@ int Listen(const ListenOptions& options) {
     std::printf("%s: %s\n", message.source.ToString().c_str(),
                 MessageText(message.bytes).c_str());
     // An error means a reply that does not fit the way back, and the sender will miss its echo.
-    if (options.echo) static_cast<void>(swarm.Tell(message.source, message.bytes));
+    if (options.echo) swarm.Tell(message.source, message.bytes).IgnoreError();
   });
 
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // scripts wait for these lines

@@ -65,7 +65,8 @@ class Teller {
   }
 
   absl::Status SendAll() {
-    auto next = Clock::now();
+    last_progress_ = Clock::now();
+    auto next = last_progress_;
     while (!stop_ && told_ < options_.count) {
       while (told_ < options_.count && MaySend(next)) {
         const std::vector<uint8_t> message = MakeMessage(told_);
@@ -163,7 +164,7 @@ class Teller {
   SecureSwarm& swarm_;
   EchoTracker echoes_;
   uint64_t told_ = 0;
-  Clock::time_point last_progress_ = Clock::now();
+  Clock::time_point last_progress_;  // the last echo, or when there could first be one
 };
 
 // The wildcard of the destination's family, and any port.

@@ -7,13 +7,16 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "controlplane/handshake.h"
 #include "controlplane/memory_swarm.h"
+#include "controlplane/sealed_datagram.h"
 #include "controlplane/udp_swarm.h"
 
 namespace noisegate::controlplane {
@@ -416,6 +419,68 @@ TEST(SecureSwarm, DeliversWhatALossyNetworkLeaves) {
     EXPECT_TRUE(std::includes(sent.begin(), sent.end(), received.begin(), received.end()));
     EXPECT_GT(received.size(), 500u);
   }
+}
+
+// The responder's side by hand, as an original peer plays it, so that a test can deal the datagrams.
+struct OriginalPeer {
+  explicit OriginalPeer(Network& net, uint8_t number)
+      : network(net), identity(Identity(number)), at(Network::At(number)),
+        datagrams(net.memory.Attach(at)) {}
+
+  // What has arrived since the last call.
+  std::vector<std::vector<uint8_t>> Received() {
+    std::vector<std::vector<uint8_t>> all;
+    datagrams->Receive(SIZE_MAX, [&](const Endpoint&, uint16_t, std::span<const uint8_t> bytes) {
+      all.emplace_back(bytes.begin(), bytes.end());
+    });
+    return all;
+  }
+  void Send(uint8_t to, std::span<const uint8_t> datagram) {
+    network.memory.Send(at, Network::At(to), datagram);
+  }
+  std::vector<uint8_t> Seal(uint32_t counter, const std::string& text) const {
+    return SealDatagram(secured->send_key(),
+                        {dataplane::Direction::kResponderToInitiator, counter}, Bytes(text));
+  }
+
+  Network& network;
+  crypto::PrivateKey identity;
+  Endpoint at;
+  std::unique_ptr<DatagramSwarm> datagrams;
+  std::optional<SecuredHandshake> secured;
+};
+
+TEST(SecureSwarm, OpensWhatOvertookTheEndOfTheHandshake) {
+  Network network;
+  auto a = network.Add(1);
+  OriginalPeer b(network, 2);
+  SeededRandom random(3);
+  ASSERT_TRUE(a->swarm->Dial({b.identity.id(), b.at}).ok());
+  const auto init = b.Received();
+  ASSERT_EQ(init.size(), 1u);
+  auto answer = AnswerInit(init[0], random);
+  ASSERT_TRUE(answer.has_value());
+  b.secured = std::move(answer->secured);
+  b.Send(1, answer->resp);
+  const auto sig = b.secured->WriteSig(b.identity, Capabilities{});
+  ASSERT_TRUE(sig.ok());
+
+  // Behind the sig a pauses for a moment before its session is up; what comes until then waits, too.
+  for (uint32_t i = 0; i < 10; ++i) b.Send(1, b.Seal(4 + i, "early " + std::to_string(i)));
+  b.Send(1, *sig);
+  network.Pass({a.get()}, milliseconds(1));
+  EXPECT_TRUE(a->received.empty());
+  network.Pass({a.get()}, milliseconds(10));
+  ASSERT_EQ(a->received.size(), 8u) << "the bound";
+  EXPECT_EQ(a->received.front(), "early 2");
+  EXPECT_EQ(a->received.back(), "early 9");
+  EXPECT_EQ(a->dropped(DropReason::kNoSession), 2u);
+
+  b.Send(1, b.Seal(14, "in time"));
+  b.Send(1, b.Seal(13, "again"));
+  network.Pass({a.get()}, milliseconds(1));
+  EXPECT_EQ(a->received.back(), "in time");
+  EXPECT_EQ(a->dropped(DropReason::kReplayed), 1u);
 }
 
 TEST(SecureSwarm, BothMayDialAtOnce) {

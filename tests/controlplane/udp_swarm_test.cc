@@ -131,6 +131,8 @@ TEST(UdpSwarm, RefusesWhatCanNeverBeSent) {
   auto v4 = Bind("127.0.0.1"), v6 = Bind("::1");
   ASSERT_TRUE(v4 && v6);
   const std::vector<uint8_t> bytes(1);
+  EXPECT_EQ(v4->Mtu(Parse("[::1]:1")), 0u);
+  EXPECT_EQ(v6->Mtu(Parse("127.0.0.1:1")), 0u);
   EXPECT_FALSE(v4->Tell(1, Parse("127.0.0.1:1"), bytes).ok()) << "another stripe";
   EXPECT_FALSE(v4->Tell(0, Parse("[::1]:1"), bytes).ok()) << "another family";
   EXPECT_FALSE(v6->Tell(0, Parse("127.0.0.1:1"), bytes).ok()) << "another family";
