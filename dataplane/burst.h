@@ -51,6 +51,7 @@ struct alignas(kCacheLine) Datagram {
   uint32_t size;          // bytes, header and tag included; ≥ kOverhead
   uint32_t counter;
   uint16_t outer_ip_back; // bytes from the outer IP header to `bytes`
+  PortIndex port;         // it came from
   uint8_t ecn;            // of the outer header
 };
 static_assert(sizeof(Datagram) == kCacheLine);

@@ -58,7 +58,9 @@ void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const O
     return Drop(w, frame, DropReason::kNotForUs);
   }
   if (stripe != w.index) {
-    NoteOf(frame).kind = PacketNote::Kind::kFrame;
+    PacketNote& note = NoteOf(frame);
+    note.kind = PacketNote::Kind::kFrame;
+    note.port = port.index();
     return HandOver(w, stripe, frame);
   }
   if (outer.payload_size < kHeaderSize) return Drop(w, frame, DropReason::kTruncated);
@@ -83,6 +85,7 @@ void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const O
   datagram->size = outer.payload_size;
   datagram->counter = header.counter;
   datagram->outer_ip_back = static_cast<uint16_t>(payload - outer_ip);
+  datagram->port = port.index();
   datagram->ecn = outer.ip.ecn;
 }
 

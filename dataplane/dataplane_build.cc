@@ -212,7 +212,6 @@ absl::Status DpdkDataplane::BuildWorker(WorkerIndex index) {
   w->readers = grace_periods_.readers();
   for (const std::unique_ptr<Port>& port : ports_) {
     w->ports.push_back(port.get());
-    w->port_of_device[port->device_id()] = port.get();
     for (uint16_t q = 0; q < port->queues(); ++q) {
       if (q % w->workers == index) w->receive_queues.push_back({port.get(), q});
     }

@@ -47,7 +47,6 @@ rte_mbuf* MoveToOwnBuffer(rte_mempool* pool, rte_mbuf* mbuf) {
   if (const void* from = rte_pktmbuf_read(mbuf, 0, size, to); from != to) {
     std::memcpy(to, from, size);
   }
-  moved->port = mbuf->port;
   rte_pktmbuf_free(mbuf);
   return moved;
 }

@@ -113,8 +113,7 @@ void PuntNoSession(WorkerState& w, const Datagram& datagram) {
   if (!w.budget->AdmitNoSession(source.address, w.now, w.known_endpoints)) {
     return Drop(w, mbuf, ReasonOf(PuntKind::kNoSession));
   }
-  const Port* port = w.port_of_device[mbuf->port];
-  PacketNote& note = Note(w, mbuf, PuntKind::kNoSession, port == nullptr ? 0 : port->index());
+  PacketNote& note = Note(w, mbuf, PuntKind::kNoSession, datagram.port);
   note.source = source;
   note.local_address = DestinationOf(datagram.bytes - datagram.outer_ip_back);
   Enqueue(w, mbuf);

@@ -80,7 +80,7 @@ void Worker::TakeFromRing(rte_mbuf* mbuf) {
   const PacketNote& note = NoteOf(mbuf);
   switch (note.kind) {
     case PacketNote::Kind::kFrame:
-      return ClassifyUnderlay(w, *w.port_of_device[mbuf->port], &mbuf, 1);
+      return ClassifyUnderlay(w, *w.ports[note.port], &mbuf, 1);
     case PacketNote::Kind::kPacket: {
       Packet packet{.mbuf = mbuf, .ip = {}, .from = note.from, .port = kNoPort,
                     .ethernet_size = 0, .handed_over = note.handed_over, .route = nullptr};

@@ -5,8 +5,6 @@
 #ifndef NOISEGATE_DATAPLANE_WORKER_STATE_H_
 #define NOISEGATE_DATAPLANE_WORKER_STATE_H_
 
-#include <rte_config.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -66,7 +64,6 @@ struct alignas(kCacheLine) WorkerState {
   uint32_t max_peers = 0;
   const NeighbourTable* neighbours = nullptr;
   std::vector<const Port*> ports;                    // [PortIndex]
-  const Port* port_of_device[RTE_MAX_ETHPORTS] = {}; // by DPDK's number; null where not ours
   std::vector<ReceiveQueue> receive_queues;
   std::unique_ptr<crypto::AeadEngine> engine;
   rte_mempool* pool = nullptr;
