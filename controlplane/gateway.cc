@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "config/diff.h"
 #include "controlplane/gateway_plan.h"
 #include "dataplane/header.h"
 
@@ -93,10 +94,8 @@ absl::Status Gateway::Start(TimePoint now) {
   now_ = started_ = now;
   neighbours_.AdvanceTo(now);
   for (size_t i = 0; i < config_.ports.size(); ++i) {
-    for (const config::Neighbour& neighbour : config_.ports[i].neighbours) {
-      auto added = neighbours_.AddStatic(static_cast<dataplane::PortIndex>(i), neighbour);
-      if (!added.ok()) return added;
-    }
+    neighbours_.ReplaceStatic(static_cast<dataplane::PortIndex>(i), {},
+                              config_.ports[i].neighbours);
   }
   if (auto started = dataplane_->Start(); !started.ok()) return started;
   for (const config::Port& port : config_.ports) {
@@ -262,6 +261,8 @@ void Gateway::Announce() {
 absl::Status Gateway::Reload(TimePoint now, const config::Config& config) {
   now_ = now;
   // Everything that can fail comes first.
+  auto reloadable = config::CheckReload(config::Compare(config_, config));
+  if (!reloadable.ok()) return reloadable;
   auto registry = registry_.With(config.peers);
   if (!registry.ok()) return registry.status();
   auto forwarding = BuildForwarding(config, *registry);
@@ -272,6 +273,10 @@ absl::Status Gateway::Reload(TimePoint now, const config::Config& config) {
   std::vector<PeerRegistry::Peer> removed;
   for (const PeerRegistry::Peer* peer : registry_.All()) {
     if (!registry->Admits(peer->config.id)) removed.push_back(*peer);
+  }
+  for (size_t i = 0; i < config.ports.size(); ++i) {
+    neighbours_.ReplaceStatic(static_cast<dataplane::PortIndex>(i), config_.ports[i].neighbours,
+                              config.ports[i].neighbours);
   }
   config_ = config;
   registry_ = *std::move(registry);

@@ -54,8 +54,9 @@ class Gateway {
   absl::Status Start(TimePoint now);
   // One turn: punts, events, timers, and what they lead to. Never blocks.
   void RunOnce(TimePoint now);
-  // Applies what may change while running: peers, their prefixes, endpoints and permissions, queue
-  // limits. Sessions of peers that stay are not touched. After an error nothing has changed.
+  // Applies what may change while running: peers, their prefixes, endpoints and permissions, overlay
+  // routes, static neighbours, queue limits. Sessions of peers that stay are not touched. After an error
+  // nothing has changed; FailedPrecondition names the keys that need a restart.
   absl::Status Reload(TimePoint now, const config::Config& config);
   // Ends every session with an authenticated close. A few more turns let the closes leave.
   void SayGoodbye(TimePoint now);

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "controlplane/log.h"
 #include "dataplane/packet.h"
 
 namespace noisegate::controlplane {
@@ -42,10 +44,23 @@ void Neighbours::AdvanceTo(TimePoint now) {
   waiting_.Expire(now, [this](const Key& key, const auto& packet) { GiveUp(key, packet.bytes); });
 }
 
-absl::Status Neighbours::AddStatic(PortIndex port, const config::Neighbour& neighbour) {
-  const absl::Status added = cache_.SetStatic({port, neighbour.address}, neighbour.mac);
+void Neighbours::ReplaceStatic(PortIndex port, std::span<const config::Neighbour> before,
+                               std::span<const config::Neighbour> now_known) {
+  const auto stays = [&](const config::Neighbour& neighbour) {
+    return std::any_of(now_known.begin(), now_known.end(),
+                       [&](const auto& other) { return other.address == neighbour.address; });
+  };
+  for (const config::Neighbour& neighbour : before) {
+    if (!stays(neighbour)) cache_.RemoveStatic(now_, {port, neighbour.address});
+  }
+  for (const config::Neighbour& neighbour : now_known) {
+    const absl::Status set = cache_.SetStatic({port, neighbour.address}, neighbour.mac);
+    if (!set.ok()) {
+      Log(LogLevel::kWarning, absl::StrCat("static neighbour ", neighbour.address.ToString(), ": ",
+                                           set.message()));
+    }
+  }
   Drain();
-  return added;
 }
 
 absl::StatusOr<dataplane::NeighbourIndex> Neighbours::Hold(PortIndex port,

@@ -39,7 +39,10 @@ class Neighbours {
   // Time moves on: questions go out again, answers grow old, what waited in vain is dropped.
   void AdvanceTo(TimePoint now);
 
-  absl::Status AddStatic(dataplane::PortIndex port, const config::Neighbour& neighbour);
+  // The neighbours that the config names for a port: `now_known` instead of `before`. Those for which
+  // there is no room are logged.
+  void ReplaceStatic(dataplane::PortIndex port, std::span<const config::Neighbour> before,
+                     std::span<const config::Neighbour> now_known);
 
   // The data plane's index of a next hop, and its resolution begins. It stays known, and its MAC kept
   // fresh, until as many Release() as Hold().

@@ -33,7 +33,7 @@ struct OverviewSnapshot {
   uint64_t opened = 0, sealed = 0, relayed = 0, delivered = 0;  // packets since start
   double opened_per_second = 0, sealed_per_second = 0;          // over the last second or so
   uint64_t waiting = 0;                                         // packets for a session or neighbour
-  uint64_t drops = 0;                                           // all reasons together
+  uint64_t drops = 0;  // all reasons together, without keep-alives
 };
 
 struct PeerSnapshot {

@@ -81,6 +81,7 @@ int Run(const RunOptions& options);
 struct ShowOptions {
   std::string what = "overview";  // overview, peers, sessions, ports, workers, drops
   bool json = false;
+  bool all = false;  // drops: reasons with no packets, too
   std::string socket = kDefaultAdminSocket;
 };
 int Show(const ShowOptions& options);
@@ -92,6 +93,9 @@ int Reload(const ReloadOptions& options);
 
 struct DemoOptions {
   std::chrono::microseconds duration = std::chrono::seconds(10);
+  uint32_t rate = 20'000;             // packets a second, both ways together; 0: as fast as they go
+  std::optional<uint32_t> size;       // bytes of inner packet; none: mixed
+  uint32_t workers = 1;               // of each of the three gateways
 };
 int Demo(const DemoOptions& options);
 
