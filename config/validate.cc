@@ -118,8 +118,8 @@ void Validator::CheckGateway() {
   const auto& cores = gateway.worker_cores;
   if (!cores.empty() && cores.size() != gateway.workers &&
       !decoder_.HasProblemAt("gateway.workers")) {
-    Report("gateway.worker_cores", std::to_string(cores.size()) + " cores for " +
-                                       std::to_string(gateway.workers) + " workers");
+    Report("gateway.worker_cores", std::to_string(cores.size()) + " cores, but workers is " +
+                                       std::to_string(gateway.workers));
   }
   for (size_t i = 0; i < cores.size(); ++i) {
     const std::string path = Indexed("gateway.worker_cores", i);

@@ -421,7 +421,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"too_few_cores",
          "workers: 2",
          "workers: 2\n  worker_cores: [2]",
-         {{4, "gateway.worker_cores", "1 cores for 2 workers"}}},
+         {{4, "gateway.worker_cores", "1 cores, but workers is 2"}}},
         {"core_twice",
          "workers: 2",
          "workers: 2\n  worker_cores: [2, 2]",
