@@ -12,8 +12,8 @@ start_all
 
 for victim in gateway-a gateway-b relay; do
   processes=" ${pid_of[*]} "
-  with_a=$(session_ids relay gateway-a)
-  with_b=$(session_ids relay gateway-b)
+  with_a=$(newest_session relay gateway-a)
+  with_b=$(newest_session relay gateway-b)
   ping_start "$victim" host-a 10.2.0.2 0.02
   sleep 1
   stop "$victim" KILL
@@ -31,8 +31,8 @@ for victim in gateway-a gateway-b relay; do
     runs "$gateway" || fail "$gateway ended when $victim was killed"
     [[ $gateway == "$victim" || $processes == *" ${pid_of[$gateway]} "* ]] || fail "$gateway was restarted"
   done
-  [[ $victim != gateway-a || $with_b == "$(session_ids relay gateway-b)" ]] ||
+  [[ $victim != gateway-a || $with_b == "$(newest_session relay gateway-b)" ]] ||
     fail "the relay's session with gateway-b was replaced when gateway-a came back"
-  [[ $victim != gateway-b || $with_a == "$(session_ids relay gateway-a)" ]] ||
+  [[ $victim != gateway-b || $with_a == "$(newest_session relay gateway-a)" ]] ||
     fail "the relay's session with gateway-a was replaced when gateway-b came back"
 done

@@ -168,6 +168,9 @@ rollovers() { ask "$1" overview 'd["rollovers"]'; }
 # session_ids NAME PEER: of its sessions with a peer, oldest first.
 session_ids() { ask "$1" sessions "sorted(s['id'] for s in d if s['peer'] == '$2')"; }
 
+# newest_session NAME PEER: the id of the one that is sent on. An older one may live on beside it for its grace time.
+newest_session() { ask "$1" sessions "max(s['id'] for s in d if s['peer'] == '$2')"; }
+
 # drops NAME REASON…: packets dropped for any of these; all_drops NAME: what was dropped, and why.
 drops() {
   ask "$1" drops "sum(r['packets'] for r in d if r['reason'] in '${*:2}'.split())"

@@ -6,7 +6,7 @@
 #                relay ───┘          ├── gateway-c    its key is in no config of the relay
 #                                    └── gateway-d    sits where the relay expects "gateway-e"
 #
-# The relay knows gateway-a, gateway-b, gateway-d and gateway-e, and lets nobody reach anybody.
+# The relay knows gateway-a, gateway-b, gateway-d and gateway-e, and lets others reach gateway-d only.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/topology.sh"
 
@@ -22,21 +22,21 @@ is_up() { [[ $(peer_of_relay "$1" state) == up ]]; }
 
 begin
 relay_topology af_xdp 4
-namespaces gateway-c gateway-d
+namespaces gateway-c host-c gateway-d host-d
 plug gateway-c gateway-d
-gateway_config gateway-c c
-gateway_config gateway-d d
 key gateway-e
-for gateway in gateway-c gateway-d; do
-  config $gateway <<END
+for site in c d; do
+  gateway_config gateway-$site $site
+  overlay_port $site af_xdp
+  config gateway-$site <<END
 peers:
   - {name: relay, id: $(key_id relay), allowed_prefixes: [0.0.0.0/0]}
 END
 done
 sed -i "s/name: relay, id/name: relay, endpoint: '$(endpoint relay 4)', id/" "$dir/gateway-c.yaml"
-sed -i "s/, relay_to: .*}/}/" "$dir/relay.yaml"
+sed -i "s/relay_to: .*}/relay_to: [gateway-d]}/" "$dir/relay.yaml"
 config relay <<END
-  - {name: gateway-d, id: $(key_id gateway-d), allowed_prefixes: [10.5.0.0/16]}
+  - {name: gateway-d, id: $(key_id gateway-d), allowed_prefixes: $(prefixes d)}
   - {name: gateway-e, id: $(key_id gateway-e), endpoint: '$(endpoint d 4)', allowed_prefixes: [10.6.0.0/16]}
 END
 for gateway in relay gateway-a gateway-b gateway-c gateway-d; do start $gateway; done

@@ -10,7 +10,7 @@
 
 reload() { "$NOISEGATE" reload --socket "$dir/$1.sock"; }
 reaches_from_a() { on host-a ping -n -c 1 -W 1 "$1"; }
-with_b() { session_ids gateway-a gateway-b; }
+with_b() { newest_session gateway-a gateway-b; }
 untouched() { [[ $(with_b) == "$before" ]] || fail "$1 replaced the session with gateway-b: $before, $(with_b)"; }
 forgot_c() { [[ $(ask gateway-a peers "'gateway-c' in [p['name'] for p in d]") == False ]]; }
 no_session() { [[ $(session_ids gateway-b gateway-a) == "[]" ]]; }
