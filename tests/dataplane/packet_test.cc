@@ -290,7 +290,7 @@ TEST(ParseIp, SaysItsOwnSizeSoThatAMessageCanBeHeldAgainstIt) {
   EXPECT_FALSE(dataplane::ParseIp(packet.data(), 0, &ip));
 }
 
-// What a kernel sent: 238 datagrams on loopback.
+// What a kernel sent on loopback.
 TEST(ParseIp, TakesARealCapture) {
   std::ifstream file(NOISEGATE_SOURCE_DIR "/tests/vectors/noiseswarm/handshake_echo_fixed.pcap",
                      std::ios::binary);
@@ -386,21 +386,21 @@ TEST(FlowHash, KeepsFragmentsOfOnePacketTogether) {
 
 // Chi-squared with 63 degrees of freedom: beyond 120 has a chance of about 1 in 60,000.
 TEST(FlowHash, SpreadsCloseFlowsOverEveryPartOfItsBits) {
+  constexpr int kFlows = 8192;
+  constexpr double kWant = kFlows / 64.0;
   for (const naive::Ip& base : {kV4, kV6}) {
-    for (unsigned shift : {0u, 13u, 26u}) {
-      std::array<double, 64> buckets = {};
-      constexpr int kFlows = 16384;
-      for (int i = 0; i < kFlows; ++i) {
-        naive::Ip ip = base;
-        ip.source.back() = static_cast<uint8_t>(i >> 7);
-        const Bytes packet =
-            MakeIp(ip, MakeUdp(ip, 40000 + static_cast<unsigned>(i & 127), 443, {}));
-        buckets[HashOf(packet) >> shift & 63] += 1;
-      }
+    std::array<std::array<double, 64>, 3> buckets = {};
+    for (int i = 0; i < kFlows; ++i) {
+      naive::Ip ip = base;
+      ip.source.back() = static_cast<uint8_t>(i >> 7);
+      const unsigned port = 40000 + static_cast<unsigned>(i & 127);
+      const uint32_t hash = HashOf(MakeIp(ip, MakeUdp(ip, port, 443, {})));
+      for (size_t part = 0; part < 3; ++part) buckets[part][hash >> (13 * part) & 63] += 1;
+    }
+    for (const auto& part : buckets) {
       double chi_squared = 0;
-      const double want = kFlows / 64.0;
-      for (double n : buckets) chi_squared += (n - want) * (n - want) / want;
-      EXPECT_LT(chi_squared, 120) << "shift " << shift;
+      for (double n : part) chi_squared += (n - kWant) * (n - kWant) / kWant;
+      EXPECT_LT(chi_squared, 120);
     }
   }
 }
@@ -409,7 +409,7 @@ TEST(ParseOuter, SurvivesRandomDamage) {
   std::mt19937 random(4);
   const Bytes seeds[] = {UdpFrame(kV4), UdpFrame(kV6), UdpFrame(kV4, 5), UdpFrame(kV6, 6)};
   int udp = 0;
-  for (int i = 0; i < 200000; ++i) {
+  for (int i = 0; i < 100000; ++i) {
     Bytes frame = seeds[random() % 4];
     for (unsigned n = random() % 4; n > 0; --n) {
       frame[random() % frame.size()] = static_cast<uint8_t>(random());
@@ -421,7 +421,7 @@ TEST(ParseOuter, SurvivesRandomDamage) {
     ASSERT_LE(outer.payload_offset + outer.payload_size, frame.size());
     ASSERT_GE(outer.payload_offset, 42u);
   }
-  EXPECT_GT(udp, 10000);
+  EXPECT_GT(udp, 5000);
 }
 
 }  // namespace
