@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Create(const DataplaneOpti
 DpdkDataplane::DpdkDataplane(const DataplaneOptions& options)
     : options_(options),
       unique_(NextUnique()),
-      grace_periods_(static_cast<uint32_t>(options.worker_lcores.size())) {}
+      grace_periods_(std::max<uint32_t>(1, static_cast<uint32_t>(options.worker_lcores.size()))) {}
 
 absl::Status DpdkDataplane::Build() {
   using Part = absl::Status (DpdkDataplane::*)();

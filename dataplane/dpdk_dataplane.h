@@ -58,6 +58,9 @@ class DpdkDataplane final : public Dataplane {
   const PortInfo& port_info(PortIndex port) const override;
   std::string_view engine_name() const override;
 
+  // For tests, which cannot send 2^31 messages.
+  SessionTable& sessions_for_test() { return *sessions_; }
+
  private:
   using PacketRing = std::unique_ptr<rte_ring, FreePacketRing>;
   using EventRing = std::unique_ptr<rte_ring, FreeEventRing>;

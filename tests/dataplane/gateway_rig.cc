@@ -309,6 +309,18 @@ std::optional<Bytes> GatewayRig::FarReceives(const FarEnd& far) {
   return Bytes(frame->begin() + headers, frame->end());
 }
 
+uint64_t GatewayRig::DrainHost() {
+  uint64_t n = 0;
+  for (Bytes frame; host_->Receive(&frame);) ++n;
+  return n;
+}
+
+uint64_t GatewayRig::DrainFar() {
+  uint64_t n = 0;
+  for (Bytes frame; far_->Receive(&frame);) ++n;
+  return n;
+}
+
 void GatewayRig::TakeFromControlRings() {
   dataplane_->DrainPunts(SIZE_MAX, [this](const Punt& punt) {
     punts.push_back({punt, Bytes(punt.bytes.begin(), punt.bytes.end())});

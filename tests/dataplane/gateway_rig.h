@@ -104,6 +104,10 @@ class GatewayRig {
   // The datagram in the next frame; checks its headers.
   std::optional<Bytes> FarReceives(const FarEnd& far);
 
+  // Throw away what came out; return how many frames.
+  uint64_t DrainHost();
+  uint64_t DrainFar();
+
   // Waits until every frame sent so far has been dealt with, then takes punts and events.
   void Settle();
   std::vector<CopiedPunt> punts;
