@@ -20,7 +20,8 @@ using dataplane::PeerIndex;
 constexpr size_t kPuntsPerTurn = 1024;
 constexpr size_t kEventsPerTurn = 1024;
 
-// A packet that a worker punted for want of a session reaches the control thread within a turn or two.
+// A packet that a worker punted for want of a session may get here after the session did. It is sent on
+// its way again, but not at once: should the worker still see none, it comes back.
 constexpr Duration kLatecomerDelay = std::chrono::milliseconds(10);
 
 // RFC 5227 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL.
@@ -225,9 +226,13 @@ void Gateway::HandleSessionDown(const SessionDown& down) {
 }
 
 void Gateway::NeedSession(const dataplane::Punt& punt) {
-  if (registry_.Get(punt.peer) == nullptr ||
-      !waiting_.Add(now_, punt.peer, punt.bytes, punt.from)) {
+  const PeerRegistry::Peer* peer = registry_.Get(punt.peer);
+  if (peer == nullptr || !waiting_.Add(now_, punt.peer, punt.bytes, punt.from)) {
     dataplane_->CountDrop(DropReason::kNoSessionYet);
+    return;
+  }
+  if (publisher_.CanSend(now_, peer->config.id)) {
+    latecomers_.try_emplace(punt.peer, now_ + kLatecomerDelay);
   }
 }
 
@@ -235,15 +240,14 @@ void Gateway::Flush(PeerIndex peer) {
   for (const auto& packet : waiting_.Take(peer)) {
     (void)dataplane_->Reinject(packet.bytes, packet.tag);
   }
-  latecomers_.emplace_back(now_ + kLatecomerDelay, peer);
 }
 
 void Gateway::FlushLatecomers() {
-  for (; !latecomers_.empty() && latecomers_.front().first <= now_; latecomers_.pop_front()) {
-    for (const auto& packet : waiting_.Take(latecomers_.front().second)) {
-      (void)dataplane_->Reinject(packet.bytes, packet.tag);
-    }
-  }
+  absl::erase_if(latecomers_, [this](const auto& entry) {
+    if (entry.second > now_) return false;
+    Flush(entry.first);
+    return true;
+  });
 }
 
 void Gateway::ExpireWaiting() {

@@ -10,12 +10,11 @@
 #ifndef NOISEGATE_CONTROLPLANE_GATEWAY_H_
 #define NOISEGATE_CONTROLPLANE_GATEWAY_H_
 
-#include <deque>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "config/config.h"
@@ -111,9 +110,9 @@ class Gateway {
   std::vector<std::unique_ptr<HostInterface>> host_interfaces_;
 
   WaitingPackets<dataplane::PeerIndex> waiting_;  // for a session
-  // Peers whose session has just come up, and when to look again for packets that were on their way
-  // here while it did.
-  std::deque<std::pair<TimePoint, dataplane::PeerIndex>> latecomers_;
+  // Peers that have a session now, and when to look for packets that were on their way here, for want of
+  // one, while it came up.
+  absl::flat_hash_map<dataplane::PeerIndex, TimePoint> latecomers_;
   RateMeter rates_;
   LogBudget session_log_;
   int announcements_left_ = 0;

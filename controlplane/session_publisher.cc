@@ -82,8 +82,19 @@ absl::Status SessionPublisher::Up(TimePoint now, const SessionUp& up) {
   record.last_handshake = now;
   record.last_endpoint = up.path.remote;
   record.capabilities = up.capabilities;
-  if (up.confirmed) sendable_(peer->index);
+  if (up.confirmed) Sendable(session);
   return absl::OkStatus();
+}
+
+void SessionPublisher::Sendable(const Published& session) {
+  TimePoint& until = records_[session.peer].sends_until;
+  until = std::max(until, session.send_until);
+  sendable_(session.peer_index);
+}
+
+bool SessionPublisher::CanSend(TimePoint now, const crypto::PeerId& peer) const {
+  const PeerRecord* record = RecordOf(peer);
+  return record != nullptr && record->sessions > 0 && now < record->sends_until;
 }
 
 void SessionPublisher::SendEmpty(TimePoint now, SessionId id) {
@@ -123,7 +134,11 @@ void SessionPublisher::Hold(const HoldSending& hold) {
   for (auto& [id, session] : sessions_) {
     if (session.path != hold.path) continue;
     (void)dataplane_.HoldSending(session.ref, hold.hold);
-    if (!hold.hold) sendable_(session.peer_index);
+    if (hold.hold) {
+      records_[session.peer].sends_until = TimePoint{};
+    } else {
+      Sendable(session);
+    }
   }
 }
 
@@ -137,7 +152,7 @@ void SessionPublisher::HandleEvents(TimePoint now, size_t limit) {
     switch (event.kind) {
       case dataplane::SessionEvent::Kind::kConfirmed:
         machine_.SessionConfirmed(now, found->first);
-        sendable_(found->second.peer_index);
+        Sendable(found->second);
         break;
       case dataplane::SessionEvent::Kind::kCounterHigh:
         machine_.Renew(now, found->first);

@@ -50,6 +50,7 @@ class SessionPublisher {
     std::optional<dataplane::Endpoint> last_endpoint;
     Capabilities capabilities;
     uint32_t sessions = 0;  // published now
+    TimePoint sends_until;  // of the session that was last given to sending; past while held
     uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;  // of ended sessions
   };
 
@@ -77,6 +78,8 @@ class SessionPublisher {
 
   const absl::flat_hash_map<SessionId, Published>& sessions() const { return sessions_; }
   const PeerRecord* RecordOf(const crypto::PeerId& peer) const;
+  // Whether the data plane has a session to send on to the peer, as far as is known here.
+  bool CanSend(TimePoint now, const crypto::PeerId& peer) const;
   // A peer that has left the config.
   void ForgetPeer(const crypto::PeerId& peer) { records_.erase(peer); }
 
@@ -84,6 +87,7 @@ class SessionPublisher {
   void Report(TimePoint now, Published& session);
   void KeepAlive(TimePoint now, Published& session);
   void Retire(Published& session);
+  void Sendable(const Published& session);
 
   dataplane::Dataplane& dataplane_;
   SessionMachine& machine_;

@@ -1,0 +1,449 @@
+// Gateways on data planes that only remember, joined by a wire that the test carries, on virtual time.
+#include "controlplane/gateway.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "controlplane/gateway_plan.h"
+#include "controlplane/stripes.h"
+#include "dataplane/control_packet.h"
+#include "dataplane/packet.h"
+#include "tests/controlplane/fake_dataplane.h"
+
+namespace noisegate::controlplane {
+namespace {
+
+using namespace std::chrono_literals;
+using dataplane::DropReason;
+using dataplane::IpAddress;
+using dataplane::Prefix;
+using dataplane::PuntKind;
+
+IpAddress A(std::string_view text) { return *IpAddress::Parse(text); }
+Prefix P(std::string_view text) { return *Prefix::Parse(text); }
+
+// A gateway with its underlay on port 0 and its overlay on port 1.
+struct Node {
+  config::Config config;
+  crypto::PrivateKey key = *crypto::PrivateKey::Generate(crypto::KeyType::kEd25519);
+  FakeDataplane* dataplane = nullptr;  // the gateway's
+  std::unique_ptr<Gateway> gateway;
+
+  Node(std::string name, const std::string& underlay, const std::string& overlay) {
+    config.gateway.name = std::move(name);
+    config.ports.resize(2);
+    config.ports[0].name = "wan";
+    config.ports[0].addresses = {P(underlay)};
+    config.ports[1].name = "lan";
+    config.ports[1].side = config::Side::kOverlay;
+    config.ports[1].addresses = {P(overlay)};
+  }
+
+  config::Peer AsPeer(std::vector<Prefix> prefixes, const std::string& endpoint = "") const {
+    config::Peer peer;
+    peer.name = config.gateway.name;
+    peer.id = key.id();
+    peer.allowed_prefixes = std::move(prefixes);
+    if (!endpoint.empty()) peer.endpoints = {*dataplane::EndpointRange::Parse(endpoint)};
+    return peer;
+  }
+
+  void Start(TimePoint now) {
+    auto fake = std::make_unique<FakeDataplane>(
+        DataplaneOptionsFor(config, std::vector<unsigned>(config.gateway.workers)));
+    dataplane = fake.get();
+    auto made = Gateway::Create(config, std::move(key), std::move(fake), crypto::SystemRandom());
+    ASSERT_TRUE(made.ok()) << made.status();
+    gateway = *std::move(made);
+    ASSERT_TRUE(gateway->Start(now).ok());
+  }
+  uint64_t drops(DropReason reason) const { return dataplane->drops(reason); }
+};
+
+class GatewayTest : public testing::Test {
+ protected:
+  GatewayTest() {
+    for (Node* node : {&a_, &b_}) {
+      node->config.sessions.renew_after = 3s;
+      node->config.sessions.life = 6s;
+      node->config.sessions.grace = 1s;
+    }
+    a_.config.peers = {b_.AsPeer({P("10.2.0.0/24")}, "192.0.2.2:4242")};
+    b_.config.peers = {a_.AsPeer({P("10.1.0.0/24")})};
+  }
+
+  void StartBoth() {
+    a_.Start(now_);
+    b_.Start(now_);
+  }
+  // Carries what one gateway sent on its underlay to the other, as its worker would punt it.
+  void Carry(Node& from, Node& to) {
+    for (auto& [port, frame] : from.dataplane->TakeFrames()) {
+      if (port != 0) continue;
+      dataplane::OuterPacket outer;
+      const auto size = static_cast<uint32_t>(frame.size());
+      switch (dataplane::ParseOuter(frame.data(), size, true, &outer)) {
+        case dataplane::OuterKind::kControl: {
+          dataplane::Punt punt;
+          to.dataplane->Punt(punt, frame);
+          break;
+        }
+        case dataplane::OuterKind::kUdp: {
+          EXPECT_TRUE(dataplane::UdpChecksumOk(frame.data(), outer));
+          dataplane::Punt punt;
+          punt.kind = PuntKind::kHandshake;
+          punt.worker = static_cast<uint16_t>(outer.destination_port - 4242);
+          punt.source = dataplane::SourceEndpoint(frame.data(), outer);
+          punt.local_address = dataplane::DestinationAddress(frame.data(), outer);
+          const auto* payload = frame.data() + outer.payload_offset;
+          to.dataplane->Punt(punt, Bytes(payload, payload + outer.payload_size));
+          break;
+        }
+        case dataplane::OuterKind::kDrop: ADD_FAILURE() << "a gateway sent nonsense"; break;
+      }
+    }
+  }
+  // Empty messages that a gateway asked for open at the other side, and confirm its session.
+  void Confirm(Node& from, Node& to) {
+    for (auto& [index, session] : from.dataplane->sessions) {
+      if (session.messages.empty()) continue;
+      for (auto& [other_index, other] : to.dataplane->sessions) {
+        if (!(other.params.receive_key == session.params.send_key)) continue;
+        other.counters.last_rx = now_;
+        if (other.counters.confirmed) continue;
+        other.counters.confirmed = true;
+        to.dataplane->events.push_back(
+            {dataplane::SessionEvent::Kind::kConfirmed, {other_index, 1}});
+      }
+    }
+  }
+  void Turn(Duration step = 1ms) {
+    now_ += step;
+    a_.gateway->RunOnce(now_);
+    Carry(a_, b_);
+    b_.gateway->RunOnce(now_);
+    Carry(b_, a_);
+    Confirm(a_, b_);
+    Confirm(b_, a_);
+  }
+  void RunFor(Duration duration, Duration step = 1ms) {
+    for (const TimePoint end = now_ + duration; now_ < end;) Turn(step);
+  }
+  static bool Sends(const Node& node) {
+    return std::any_of(node.dataplane->sessions.begin(), node.dataplane->sessions.end(),
+                       [](const auto& entry) { return entry.second.counters.confirmed; });
+  }
+
+  TimePoint now_{1000s};
+  Node a_{"a", "192.0.2.1/24", "10.1.0.1/24"};
+  Node b_{"b", "192.0.2.2/24", "10.2.0.1/24"};
+};
+
+TEST_F(GatewayTest, PublishesOneSessionWithMirroredKeysOnBothSides) {
+  StartBoth();
+  RunFor(50ms);
+  ASSERT_EQ(a_.dataplane->sessions.size(), 1u);
+  ASSERT_EQ(b_.dataplane->sessions.size(), 1u);
+  const auto& at_a = a_.dataplane->sessions.begin()->second.params;
+  const auto& at_b = b_.dataplane->sessions.begin()->second.params;
+  EXPECT_TRUE(at_a.send_key == at_b.receive_key);
+  EXPECT_TRUE(at_a.receive_key == at_b.send_key);
+  EXPECT_FALSE(at_a.send_key == at_a.receive_key);
+  EXPECT_EQ(at_a.role, dataplane::Role::kInitiator);
+  EXPECT_EQ(at_a.remote.ToString(), "192.0.2.2:4242");
+  EXPECT_EQ(at_a.local_address, A("192.0.2.1"));
+  EXPECT_EQ(at_b.remote.ToString(), "192.0.2.1:4242");
+  EXPECT_EQ(at_b.local_address, A("192.0.2.2"));
+  EXPECT_TRUE(Sends(b_)) << "the initiator's empty message confirms the responder's session";
+  // Each has found the other's MAC by ARP.
+  EXPECT_EQ(a_.dataplane->neighbours.at(at_a.next_hop).mac, b_.dataplane->infos[0].mac);
+  EXPECT_EQ(b_.dataplane->neighbours.at(at_b.next_hop).mac, a_.dataplane->infos[0].mac);
+}
+
+TEST_F(GatewayTest, RollsOverBeforeTheOldSessionEndsAndRetiresIt) {
+  StartBoth();
+  RunFor(50ms);
+  std::set<dataplane::SessionIndex> seen;
+  for (const TimePoint end = now_ + 20s; now_ < end;) {
+    Turn(5ms);
+    for (Node* node : {&a_, &b_}) {
+      ASSERT_TRUE(Sends(*node)) << "a gap without a session to send on";
+      ASSERT_LE(node->dataplane->sessions.size(), 3u) << "old sessions are not retired";
+    }
+    for (const auto& [index, session] : a_.dataplane->sessions) seen.insert(index);
+  }
+  EXPECT_GE(seen.size(), 6u);
+  EXPECT_GE(a_.gateway->TakeSnapshot(now_).overview.rollovers, 5u);
+}
+
+TEST_F(GatewayTest, PacketsWaitForTheSessionAndLeaveWhenItIsUp) {
+  a_.Start(now_);
+  const PeerRegistry before = *PeerRegistry(8).With(a_.config.peers);
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kNeedSession;
+  punt.peer = before.FindByName("b")->index;
+  punt.from = dataplane::kNoPeer;
+  a_.dataplane->Punt(punt, {1});
+  a_.dataplane->Punt(punt, {2});
+  a_.gateway->RunOnce(now_ += 1ms);
+  EXPECT_TRUE(a_.dataplane->reinjected.empty());
+  b_.Start(now_);
+  RunFor(50ms);
+  ASSERT_TRUE(Sends(a_));
+  // One that was on its way while the session came up.
+  a_.dataplane->Punt(punt, {3});
+  RunFor(20ms);
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 3u);
+  for (uint8_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(a_.dataplane->reinjected[i].first, dataplane::kNoPeer);
+    EXPECT_EQ(a_.dataplane->reinjected[i].second, Bytes{static_cast<uint8_t>(i + 1)});
+  }
+  EXPECT_EQ(a_.drops(DropReason::kNoSessionYet), 0u);
+}
+
+TEST_F(GatewayTest, PacketsForASilentPeerAreDroppedAfterTheirTimeWithTheReason) {
+  a_.config.limits.queue_packets = 2;
+  a_.Start(now_);
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kNeedSession;
+  punt.peer = 0;
+  for (int i = 0; i < 5; ++i) a_.dataplane->Punt(punt, {1});
+  a_.gateway->RunOnce(now_ += 1ms);
+  EXPECT_EQ(a_.drops(DropReason::kNoSessionYet), 3u) << "the queue takes two";
+  a_.gateway->RunOnce(now_ += 999ms);
+  EXPECT_EQ(a_.drops(DropReason::kNoSessionYet), 3u);
+  a_.gateway->RunOnce(now_ += 2ms);
+  EXPECT_EQ(a_.drops(DropReason::kNoSessionYet), 5u);
+}
+
+TEST_F(GatewayTest, SaysGoodbyeSoThatThePeerForgetsAtOnce) {
+  StartBoth();
+  RunFor(50ms);
+  a_.gateway->SayGoodbye(now_);
+  Carry(a_, b_);
+  b_.gateway->RunOnce(now_ += 1ms);
+  EXPECT_TRUE(a_.dataplane->sessions.empty());
+  EXPECT_TRUE(b_.dataplane->sessions.empty());
+}
+
+TEST_F(GatewayTest, DialsEveryStripeThatBothSidesHave) {
+  a_.config.gateway.workers = 4;
+  b_.config.gateway.workers = 2;
+  StartBoth();
+  RunFor(3s, 2ms);
+  std::set<std::pair<int, int>> stripes;
+  for (const auto& [index, session] : a_.dataplane->sessions) {
+    stripes.insert({session.params.worker, session.params.remote.port - 4242});
+  }
+  std::set<std::pair<int, int>> want;
+  const uint64_t hash = StripeHash(a_.config.peers[0].id, b_.config.peers[0].id);
+  for (const StripePair& pair : StripePairs(hash, 4, 2)) want.insert({pair.local, pair.remote});
+  EXPECT_TRUE(std::includes(stripes.begin(), stripes.end(), want.begin(), want.end()));
+}
+
+TEST_F(GatewayTest, TriesAPeersEndpointsInTurn) {
+  a_.config.peers[0].endpoints.insert(a_.config.peers[0].endpoints.begin(),
+                                      *dataplane::EndpointRange::Parse("192.0.2.77:4242"));
+  StartBoth();
+  RunFor(2s, 5ms);
+  EXPECT_FALSE(Sends(a_));
+  RunFor(2s, 5ms);
+  EXPECT_TRUE(Sends(a_));
+}
+
+TEST_F(GatewayTest, ReloadTouchesOnlyWhatChanged) {
+  StartBoth();
+  RunFor(50ms);
+  const auto session = a_.dataplane->sessions.begin()->first;
+  config::Config next = a_.gateway->config();
+  next.peers[0].allowed_prefixes.push_back(P("10.22.0.0/16"));
+  next.peers.push_back(Node("c", "192.0.2.3/24", "10.3.0.1/24").AsPeer({P("10.3.0.0/24")}));
+  ASSERT_TRUE(a_.gateway->Reload(now_, next).ok());
+  EXPECT_EQ(a_.dataplane->forwarding->Lookup(A("10.22.1.1")).kind, dataplane::Route::Kind::kPeer);
+  EXPECT_EQ(a_.dataplane->forwarding->Lookup(A("10.3.0.9")).kind, dataplane::Route::Kind::kPeer);
+  RunFor(50ms);
+  EXPECT_EQ(a_.dataplane->sessions.begin()->first, session);
+  EXPECT_EQ(a_.dataplane->sessions.size(), 1u);
+}
+
+TEST_F(GatewayTest, ReloadClosesTheSessionsOfARemovedPeer) {
+  StartBoth();
+  RunFor(50ms);
+  config::Config next = a_.gateway->config();
+  next.peers.clear();
+  ASSERT_TRUE(a_.gateway->Reload(now_, next).ok());
+  EXPECT_TRUE(a_.dataplane->sessions.empty());
+  EXPECT_EQ(a_.dataplane->forwarding->Lookup(A("10.2.0.9")).kind, dataplane::Route::Kind::kNone);
+  Carry(a_, b_);
+  b_.gateway->RunOnce(now_ += 1ms);
+  EXPECT_TRUE(b_.dataplane->sessions.empty()) << "by an authenticated close";
+  RunFor(3s, 5ms);
+  EXPECT_TRUE(a_.dataplane->sessions.empty()) << "and it is dialled no more";
+}
+
+TEST_F(GatewayTest, ReloadThatCannotBeAppliedChangesNothing) {
+  StartBoth();
+  RunFor(50ms);
+  const int forwardings = a_.dataplane->forwardings;
+  const auto sessions = a_.dataplane->sessions.size();
+  const config::Config running = a_.gateway->config();
+
+  config::Config restart = running;
+  restart.peers.clear();
+  restart.gateway.listen_port = 5000;
+  const absl::Status needs_restart = a_.gateway->Reload(now_, restart);
+  EXPECT_TRUE(absl::IsFailedPrecondition(needs_restart));
+  EXPECT_NE(std::string(needs_restart.message()).find("listen_port"), std::string::npos);
+
+  config::Config clash = running;
+  clash.peers.push_back(Node("c", "192.0.2.3/24", "10.3.0.1/24").AsPeer({P("10.2.0.0/24")}));
+  EXPECT_FALSE(a_.gateway->Reload(now_, clash).ok());
+
+  config::Config many = running;
+  many.peers.assign(2000, running.peers[0]);
+  EXPECT_FALSE(a_.gateway->Reload(now_, many).ok());
+
+  EXPECT_EQ(a_.dataplane->forwardings, forwardings);
+  EXPECT_EQ(a_.dataplane->sessions.size(), sessions);
+  EXPECT_EQ(a_.dataplane->known, std::vector<IpAddress>{A("192.0.2.2")});
+  EXPECT_EQ(a_.gateway->config().peers.size(), 1u);
+}
+
+// An ICMP echo request in an IPv4 packet.
+Bytes Ping(std::string_view from, std::string_view to) {
+  Bytes packet(64);
+  packet[0] = 0x45;
+  dataplane::StoreBe16(&packet[2], static_cast<uint16_t>(packet.size()));
+  packet[8] = 64;
+  packet[9] = dataplane::kProtocolIcmp;
+  dataplane::StoreBe32(&packet[12], A(from).v4());
+  dataplane::StoreBe32(&packet[16], A(to).v4());
+  dataplane::StoreRaw(&packet[10], dataplane::FinishSum(dataplane::AddBytes(0, &packet[0], 20)));
+  packet[20] = 8;
+  dataplane::StoreRaw(&packet[22], dataplane::FinishSum(dataplane::AddBytes(
+                                       0, &packet[20], packet.size() - 20)));
+  return packet;
+}
+
+TEST_F(GatewayTest, AnswersArpAndPingForItsOwnAddressesOnly) {
+  a_.Start(now_);
+  a_.dataplane->TakeFrames();
+  const dataplane::MacAddress host{{2, 0, 0, 0, 0, 9}};
+  dataplane::Punt punt;
+  punt.port = 1;
+  a_.dataplane->Punt(punt, dataplane::BuildArpRequest(host, A("10.1.0.9"), A("10.1.0.1")));
+  a_.dataplane->Punt(punt, dataplane::BuildArpRequest(host, A("10.1.0.9"), A("10.1.0.2")));
+  a_.dataplane->Punt(punt, dataplane::BuildFrame(a_.dataplane->infos[1].mac, host, 0x0800,
+                                                 Ping("10.1.0.9", "10.1.0.1")));
+  a_.dataplane->Punt(punt, dataplane::BuildFrame(a_.dataplane->infos[1].mac, host, 0x0800,
+                                                 Ping("10.1.0.9", "192.0.2.1")));
+  a_.gateway->RunOnce(now_ += 1ms);
+  std::vector<Bytes> answers;
+  for (auto& [port, frame] : a_.dataplane->TakeFrames()) {
+    if (port == 1 && std::equal(host.bytes.begin(), host.bytes.end(), frame.begin())) {
+      answers.push_back(frame);
+    }
+  }
+  ASSERT_EQ(answers.size(), 2u);
+  const auto arp = dataplane::ParseArp(answers[0]);
+  ASSERT_TRUE(arp.has_value());
+  EXPECT_EQ(arp->operation, dataplane::ArpMessage::Operation::kReply);
+  EXPECT_EQ(arp->sender, A("10.1.0.1"));
+  EXPECT_EQ(arp->sender_mac, a_.dataplane->infos[1].mac);
+  EXPECT_EQ(answers[1][dataplane::kEthernetSize + 20], 0) << "echo reply";
+}
+
+TEST_F(GatewayTest, AnswersAPingThatCameThroughTheTunnel) {
+  a_.Start(now_);
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kLocal;
+  punt.peer = 0;
+  a_.dataplane->Punt(punt, Ping("10.2.0.9", "10.1.0.1"));
+  a_.gateway->RunOnce(now_ += 1ms);
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 1u);
+  const Bytes& reply = a_.dataplane->reinjected[0].second;
+  EXPECT_EQ(dataplane::SourceV4(reply.data()), A("10.1.0.1").v4());
+  EXPECT_EQ(dataplane::DestinationV4(reply.data()), A("10.2.0.9").v4());
+}
+
+TEST_F(GatewayTest, TellsASenderThatItsPacketIsTooBig) {
+  a_.Start(now_);
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kTooBig;
+  punt.mtu = 1452;
+  punt.peer = dataplane::kNoPeer;
+  a_.dataplane->Punt(punt, Ping("10.1.0.9", "10.2.0.9"));
+  a_.gateway->RunOnce(now_ += 1ms);
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 1u);
+  const Bytes& error = a_.dataplane->reinjected[0].second;
+  EXPECT_EQ(dataplane::SourceV4(error.data()), A("10.1.0.1").v4()) << "our overlay address";
+  EXPECT_EQ(dataplane::DestinationV4(error.data()), A("10.1.0.9").v4());
+  EXPECT_EQ(error[20], 3) << "destination unreachable";
+  EXPECT_EQ(error[21], 4) << "fragmentation needed";
+  EXPECT_EQ(dataplane::LoadBe16(&error[26]), 1452);
+}
+
+TEST_F(GatewayTest, PacketsForAHostWaitForItsMacAndAreGivenUpWithAnIcmpError) {
+  a_.config.peers.clear();
+  a_.Start(now_);
+  a_.dataplane->TakeFrames();
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kNeedNeighbour;
+  punt.port = 1;
+  punt.next_hop = A("10.1.0.9");
+  a_.dataplane->Punt(punt, Ping("10.2.0.9", "10.1.0.9"));
+  punt.next_hop = A("10.1.0.10");
+  a_.dataplane->Punt(punt, Ping("10.2.0.9", "10.1.0.10"));
+  a_.gateway->RunOnce(now_ += 1ms);
+
+  dataplane::ArpMessage reply;
+  reply.operation = dataplane::ArpMessage::Operation::kReply;
+  reply.sender_mac = {{2, 0, 0, 0, 0, 9}};
+  reply.sender = A("10.1.0.9");
+  reply.target_mac = a_.dataplane->infos[1].mac;
+  reply.target = A("10.1.0.1");
+  punt = {};
+  punt.port = 1;
+  a_.dataplane->Punt(punt, dataplane::BuildArp(reply, reply.target_mac));
+  a_.dataplane->TakeFrames();
+  a_.gateway->RunOnce(now_ += 1ms);
+  const auto frames = a_.dataplane->TakeFrames();
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_TRUE(std::equal(reply.sender_mac.bytes.begin(), reply.sender_mac.bytes.end(),
+                         frames[0].second.begin()));
+  const auto known = std::find_if(
+      a_.dataplane->neighbours.begin(), a_.dataplane->neighbours.end(),
+      [](const auto& entry) { return entry.second.address == A("10.1.0.9"); });
+  ASSERT_NE(known, a_.dataplane->neighbours.end()) << "the data plane can go on without us";
+  EXPECT_EQ(known->second.mac, reply.sender_mac);
+
+  for (int i = 0; i < 50; ++i) a_.gateway->RunOnce(now_ += 100ms);
+  EXPECT_EQ(a_.drops(DropReason::kNoNeighbour), 1u);
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 1u);
+  EXPECT_EQ(a_.dataplane->reinjected[0].second[21], 1) << "host unreachable";
+}
+
+TEST_F(GatewayTest, ShowsUnreachablePeersAsSilentAndLivingOnesAsUp) {
+  a_.config.peers.push_back(
+      Node("c", "192.0.2.3/24", "10.3.0.1/24").AsPeer({P("10.3.0.0/24")}));
+  StartBoth();
+  RunFor(50ms);
+  const Snapshot snapshot = a_.gateway->TakeSnapshot(now_);
+  ASSERT_EQ(snapshot.peers.size(), 2u);
+  EXPECT_EQ(snapshot.peers[0].name, "b");
+  EXPECT_EQ(snapshot.peers[0].state, "up");
+  EXPECT_EQ(snapshot.peers[0].endpoint, "192.0.2.2:4242");
+  EXPECT_EQ(snapshot.peers[1].state, "awaited");
+  EXPECT_FALSE(snapshot.peers[1].last_handshake_seconds.has_value());
+  EXPECT_EQ(snapshot.overview.peers_up, 1u);
+  EXPECT_EQ(snapshot.sessions.size(), 1u);
+  EXPECT_EQ(snapshot.sessions[0].peer, "b");
+  EXPECT_EQ(snapshot.drops.size(), dataplane::kNumDropReasons);
+}
+
+}  // namespace
+}  // namespace noisegate::controlplane
