@@ -114,6 +114,12 @@ void Neighbours::Send(PortIndex port, const IpAddress& next_hop, std::vector<uin
 
 void Neighbours::SendPacket(PortIndex port, const IpAddress& next_hop,
                             std::span<const uint8_t> packet) {
+  if (addresses_.ports()[port].side == dataplane::Side::kUnderlay) {
+    // It was to leave sealed, and is not sealed yet. The session that it was for holds the next hop, so
+    // that one is asked about already.
+    dataplane_.CountDrop(DropReason::kNoNeighbour);
+    return;
+  }
   const uint16_t ether_type =
       next_hop.is_v4() ? dataplane::kEtherTypeIpv4 : dataplane::kEtherTypeIpv6;
   Send(port, next_hop,

@@ -53,7 +53,8 @@ class Neighbours {
   // Sends a frame whose destination MAC is still to be filled in, now or once it is known.
   void Send(dataplane::PortIndex port, const dataplane::IpAddress& next_hop,
             std::vector<uint8_t> frame);
-  // The same with an IP packet.
+  // The same with an IP packet, to a host on the overlay. For the underlay it is dropped: whatever leaves
+  // there is sealed, and who sealed it has a frame.
   void SendPacket(dataplane::PortIndex port, const dataplane::IpAddress& next_hop,
                   std::span<const uint8_t> packet);
 
