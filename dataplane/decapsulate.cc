@@ -74,11 +74,12 @@ void LookUp(WorkerState& w) {
   }
 }
 
-// Tells the control thread once that the other side has our session, and lets sending move to it.
+// Lets sending move to our session, as the other side has it, and tells the control thread once. In this
+// order: `confirmed` is what the control thread looks at when it reads the event.
 void Confirm(WorkerState& w, Session& session) {
+  session.confirmed.Set(1);
   if (!Report(w, SessionEvent::Kind::kConfirmed, session)) return;  // the next message tries again
   session.awaits_confirmation = 0;
-  session.confirmed.Set(1);
 }
 
 // An authentic message: its text is the mbuf's data.
