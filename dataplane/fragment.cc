@@ -44,6 +44,8 @@ uint32_t FragmentPacket(rte_mempool* pool, const Packet& packet, uint32_t mtu,
   const uint32_t payload = packet.ip.size - kIpv4Size;
   const uint32_t step = (mtu - kIpv4Size) & ~7u;
   if (payload > step * kMaxFragments) return 0;
+  // A fragment that ends beyond the largest packet: its parts' offsets would run over into the flags.
+  if ((LoadBe16(bytes + 6) & kOffsetMask) * 8u + packet.ip.size > UINT16_MAX) return 0;
   uint32_t n = 0;
   for (uint32_t offset = 0; offset < payload; offset += step) {
     const uint32_t size = std::min(step, payload - offset);

@@ -18,8 +18,8 @@ inline bool MayFragment(const Packet& packet) {
 }
 
 // Copies the packet into fragments of at most `mtu` bytes, in order, each like `packet` but for its mbuf
-// and ip.size, and frees nothing. Returns how many, or 0 where there is no buffer or where they would be
-// more than kMaxFragments.
+// and ip.size, and frees nothing. Returns how many, or 0 where there is no buffer, where they would be
+// more than kMaxFragments, or where the packet is a fragment that ends beyond 65,535 bytes.
 uint32_t FragmentPacket(rte_mempool* pool, const Packet& packet, uint32_t mtu,
                         Packet (&fragments)[kMaxFragments]);
 
