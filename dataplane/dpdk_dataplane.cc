@@ -68,8 +68,13 @@ absl::Status DpdkDataplane::Start() {
   for (size_t i = 0; i < workers_.size(); ++i) {
     const unsigned lcore = options_.worker_lcores[i];
     if (const int error = rte_eal_remote_launch(RunWorker, workers_[i].get(), lcore); error != 0) {
-      state_ = State::kRunning;
-      Stop();
+      // Only those that are ours: whoever keeps that lcore busy may do so for ever.
+      for (size_t started = 0; started < i; ++started) {
+        workers_[started]->Stop();
+        rte_eal_wait_lcore(options_.worker_lcores[started]);
+      }
+      DrainForShutdown();
+      state_ = State::kStopped;
       return absl::FailedPreconditionError(
           absl::StrCat("lcore ", lcore, " is busy: each worker needs one of its own"));
     }
