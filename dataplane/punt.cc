@@ -48,6 +48,17 @@ void Enqueue(WorkerState& w, rte_mbuf* mbuf) {
   w.stats.punted.Add(1);
 }
 
+// Whether only a host on the link itself can have sent it: ARP, or IPv6 that no router has forwarded, as
+// neighbour discovery must be (RFC 4861 7.1).
+bool IsOfLink(rte_mbuf* frame) {
+  const uint8_t* bytes = BytesOf(frame);
+  EthernetFrame ethernet;
+  if (!ParseEthernet(bytes, frame->data_len, &ethernet)) return false;
+  if (ethernet.ether_type == kEtherTypeArp) return true;
+  return ethernet.ether_type == kEtherTypeIpv6 &&
+         frame->data_len >= ethernet.l3_offset + kIpv6Size && bytes[ethernet.l3_offset + 7] == 255;
+}
+
 IpAddress DestinationOf(const uint8_t* outer_ip) {
   IpPacket ip;
   ip.version = outer_ip[0] >> 4;
@@ -87,9 +98,9 @@ void PuntNeedNeighbour(WorkerState& w, const Packet& packet, const Session& sess
 }
 
 void PuntFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
-  if (!w.budget->Admit(PuntKind::kControl, w.now)) {
-    return Drop(w, frame, DropReason::kPuntLimited);
-  }
+  const bool admitted = IsOfLink(frame) ? w.budget->Admit(PuntKind::kControl, w.now)
+                                        : w.budget->AdmitFromAfar(w.now);
+  if (!admitted) return Drop(w, frame, DropReason::kPuntLimited);
   Note(w, frame, PuntKind::kControl, port.index());
   Enqueue(w, frame);
 }

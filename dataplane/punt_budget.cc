@@ -26,6 +26,8 @@ uint32_t RateOf(PuntKind kind) {
   return 0;
 }
 
+constexpr uint32_t kFromAfar = 1000;  // punts a second
+
 InitLimiter::Options ByRates(const PuntBudget::Options& options, uint32_t per_prefix,
                              uint32_t per_endpoint, uint32_t of_strangers) {
   return {.ticks_per_second = options.ticks_per_second,
@@ -49,6 +51,10 @@ bool PuntBudget::Admit(PuntKind kind, uint64_t now) {
   const uint32_t rate = RateOf(kind);
   return rate != 0 && buckets_[static_cast<size_t>(kind)].Take(now, ticks_per_second_ / rate,
                                                               ticks_per_second_);
+}
+
+bool PuntBudget::AdmitFromAfar(uint64_t now) {
+  return from_afar_.Take(now, ticks_per_second_ / kFromAfar, ticks_per_second_);
 }
 
 std::optional<DropReason> PuntBudget::RefuseHandshake(uint32_t counter, const IpAddress& source,

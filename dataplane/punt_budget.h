@@ -25,6 +25,9 @@ class PuntBudget {
 
   // Whether one more packet of `kind` may be punted. Not for kHandshake and kNoSession.
   bool Admit(PuntKind kind, uint64_t now);
+  // The same for a kControl frame that may have come from beyond its link (a ping, that is): such frames
+  // must not crowd out ARP and neighbour discovery, without which no next hop stays known.
+  bool AdmitFromAfar(uint64_t now);
   // A datagram of `counter` (0 … 3 or the closing one) that claims to come from `source`: nothing where
   // it may be punted, else why not.
   std::optional<DropReason> RefuseHandshake(uint32_t counter, const IpAddress& source, uint64_t now,
@@ -36,6 +39,7 @@ class PuntBudget {
 
   const uint64_t ticks_per_second_;
   std::array<TokenBucket, kKinds> buckets_;
+  TokenBucket from_afar_;
   InitLimiter inits_;
   InitLimiter later_messages_;  // counters 1 … 3 and the closing one
   InitLimiter no_session_;
