@@ -20,8 +20,8 @@ using dataplane::PeerIndex;
 constexpr size_t kPuntsPerTurn = 1024;
 constexpr size_t kEventsPerTurn = 1024;
 
-// A packet that a worker punted for want of a session may get here after the session did. It is sent on
-// its way again, but not at once: should the worker still see none, it comes back.
+// A packet that a worker punted for want of a session may get here after the session did. It is
+// sent on its way again, but not at once: should the worker still see none, it comes back.
 constexpr Duration kLatecomerDelay = std::chrono::milliseconds(10);
 
 // RFC 5227 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL.
@@ -30,11 +30,16 @@ constexpr Duration kAnnouncementInterval = std::chrono::seconds(2);
 
 const char* CauseText(DownCause cause) {
   switch (cause) {
-    case DownCause::kExpired: return "its last session has expired";
-    case DownCause::kReplaced: return "its session was replaced";
-    case DownCause::kClosedByPeer: return "it said goodbye";
-    case DownCause::kClosedByUs: return "we said goodbye";
-    case DownCause::kPeerRemoved: return "it has left the config";
+    case DownCause::kExpired:
+      return "its last session has expired";
+    case DownCause::kReplaced:
+      return "its session was replaced";
+    case DownCause::kClosedByPeer:
+      return "it said goodbye";
+    case DownCause::kClosedByUs:
+      return "we said goodbye";
+    case DownCause::kPeerRemoved:
+      return "it has left the config";
   }
   return "";
 }
@@ -284,13 +289,15 @@ absl::Status Gateway::Reload(TimePoint now, const config::Config& config) {
   }
   config_ = config;
   registry_ = *std::move(registry);
-  dataplane_->SetForwarding(*std::move(forwarding));
   waiting_.set_limits(WaitingLimitsFor(config.limits));
   dialler_.Refresh(now);
   for (const PeerRegistry::Peer& peer : removed) {
     machine_.ClosePeer(now, peer.config.id, DownCause::kPeerRemoved);
   }
   DrainMachine();
+  // Not before the sessions of those who left are retired: a newcomer may have the slot of one of them, and
+  // what is for the newcomer must not go to the other.
+  dataplane_->SetForwarding(*std::move(forwarding));
   for (const PeerRegistry::Peer& peer : removed) {
     publisher_.ForgetPeer(peer.config.id);
     const size_t dropped = waiting_.Take(peer.index).size();
