@@ -39,11 +39,12 @@ class Connection {
       return absl::OkStatus();
     }
     if (errno == EACCES) {
-      return absl::PermissionDeniedError(absl::StrCat(
-          "you may not ask the gateway at ", path, ": be root or in the group of admin.group"));
+      return absl::PermissionDeniedError(absl::StrCat("you may not ask the gateway at ", path,
+                                                      ": be root or in the group of admin.group"));
     }
     return absl::UnavailableError(absl::StrCat("no gateway answers at ", path, " (",
-                                               strerror(errno), "): is one running, and is "
+                                               strerror(errno),
+                                               "): is one running, and is "
                                                "--socket its admin.socket?"));
   }
 
@@ -72,17 +73,16 @@ class Connection {
 
  private:
   static absl::Status Failure() {
-    return errno == EAGAIN ? absl::DeadlineExceededError("the gateway does not answer")
-                           : absl::UnavailableError(absl::StrCat("the gateway hung up: ",
-                                                                 strerror(errno)));
+    return errno == EAGAIN
+               ? absl::DeadlineExceededError("the gateway does not answer")
+               : absl::UnavailableError(absl::StrCat("the gateway hung up: ", strerror(errno)));
   }
   const int fd_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::string> AskGateway(const std::string& socket_path,
-                                       const std::string& request) {
+absl::StatusOr<std::string> AskGateway(const std::string& socket_path, const std::string& request) {
   Connection connection;
   if (auto connected = connection.Connect(socket_path); !connected.ok()) return connected;
   if (auto sent = connection.Send(absl::StrCat(request, "\n")); !sent.ok()) return sent;

@@ -8,8 +8,9 @@
 
 namespace noisegate::controlplane {
 
-// Sends one line and returns the line of answer, both without line end. Unavailable where no gateway
-// listens, PermissionDenied where the caller may not ask; both say what to do. Gives up after 10 s.
+// Sends one line and returns the line of answer, both without line end. Unavailable where no
+// gateway listens, PermissionDenied where the caller may not ask; both say what to do. Gives up
+// after 10 s.
 absl::StatusOr<std::string> AskGateway(const std::string& socket_path, const std::string& request);
 
 }  // namespace noisegate::controlplane

@@ -32,7 +32,8 @@ absl::StatusOr<sockaddr_un> SocketAddress(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
     return absl::InvalidArgumentError(absl::StrCat("admin socket ", path, ": a path of 1 to ",
-                                                   sizeof(address.sun_path) - 1, " bytes is needed"));
+                                                   sizeof(address.sun_path) - 1,
+                                                   " bytes is needed"));
   }
   std::copy(path.begin(), path.end(), address.sun_path);
   return address;
@@ -53,7 +54,8 @@ absl::Status ClearPath(const std::string& path, const sockaddr_un& address) {
   const auto directory = std::filesystem::path(path).parent_path();
   if (!directory.empty()) std::filesystem::create_directories(directory, error);
   if (error) {
-    return absl::InternalError(absl::StrCat("directory ", directory.string(), ": ", error.message()));
+    return absl::InternalError(
+        absl::StrCat("directory ", directory.string(), ": ", error.message()));
   }
   struct stat status;
   if (lstat(path.c_str(), &status) != 0) return absl::OkStatus();

@@ -1,10 +1,11 @@
-// The admin socket: a unix stream socket on which a client asks one question a line and gets one line of
-// answer. What is asked and answered is the handler's (admin_commands.h).
+// The admin socket: a unix stream socket on which a client asks one question a line and gets one
+// line of answer. What is asked and answered is the handler's (admin_commands.h).
 //
 // Only root, the gateway's own user and the socket's group get in: the file's mode says so, and the
 // peer's credentials (unix(7), SO_PEERCRED) are looked at again. Clients are not trusted with the
-// gateway's time or memory: there are at most kMaxClients, a question has at most kMaxRequest bytes, the
-// next one is read when the answer has been taken, and who does neither for kPatience is cut off.
+// gateway's time or memory: there are at most kMaxClients, a question has at most kMaxRequest
+// bytes, the next one is read when the answer has been taken, and who does neither for kPatience is
+// cut off.
 //
 // Nothing here blocks. Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_ADMIN_SERVER_H_

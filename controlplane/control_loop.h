@@ -1,5 +1,5 @@
-// The control thread's loop: sleeps in epoll, and takes one turn at least every millisecond, because
-// workers make no system call to wake it.
+// The control thread's loop: sleeps in epoll, and takes one turn at least every millisecond,
+// because workers make no system call to wake it.
 //
 //   loop.Watch(admin.fd(), [&] { admin.HandleReady(); });
 //   loop.EveryTurn([&](TimePoint now) { gateway.RunOnce(now); });
@@ -28,7 +28,8 @@ class ControlLoop {
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;
 
-  // Calls `ready` while `fd` is readable. The fd stays the caller's, who keeps it open while watched.
+  // Calls `ready` while `fd` is readable. The fd stays the caller's, who keeps it open while
+  // watched.
   absl::Status Watch(int fd, std::function<void()> ready);
   void Unwatch(int fd);
   // Calls `turn` once a turn, in the order in which they were given.

@@ -4,9 +4,9 @@
 // The data plane carries transport messages of published sessions itself; what appears here are
 // handshake messages, closes, and (rate-limited) messages that found no session.
 //
-// A datagram leaves from the address that the other side knows us by, or it would not be taken for an
-// answer: while a datagram is being received, the address that it came to; else the address that a
-// running session of that path was made with (Pin); else what the routes say.
+// A datagram leaves from the address that the other side knows us by, or it would not be taken for
+// an answer: while a datagram is being received, the address that it came to; else the address that
+// a running session of that path was made with (Pin); else what the routes say.
 //
 // Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_DATAPATH_SWARM_H_
@@ -35,8 +35,7 @@ class DataPathSwarm : public DatagramSwarm {
 
   // All outlive the swarm.
   DataPathSwarm(dataplane::Dataplane& dataplane, const UnderlayRoutes& routes,
-                Neighbours& neighbours, uint16_t listen_port, uint16_t stripes,
-                PuntHandler others);
+                Neighbours& neighbours, uint16_t listen_port, uint16_t stripes, PuntHandler others);
 
   absl::Status Tell(uint16_t stripe, const dataplane::Endpoint& destination,
                     std::span<const uint8_t> datagram) override;

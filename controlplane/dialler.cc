@@ -10,7 +10,7 @@
 namespace noisegate::controlplane {
 namespace {
 
-constexpr Duration kCheckInterval = std::chrono::milliseconds(100);
+constexpr Duration kCheckInterval = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -30,8 +30,7 @@ void Dialler::Refresh(TimePoint now) {
   }
 }
 
-void Dialler::SessionUp(TimePoint now, const crypto::PeerId& id,
-                        const Capabilities& capabilities) {
+void Dialler::SessionUp(TimePoint now, const crypto::PeerId& id, const Capabilities& capabilities) {
   const PeerRegistry::Peer* peer = registry_.Find(id);
   const auto entry = targets_.find(id);
   if (peer == nullptr || entry == targets_.end()) return;
@@ -52,18 +51,39 @@ void Dialler::SessionDown(TimePoint now, const crypto::PeerId& id) {
 void Dialler::HandleTimeout(TimePoint now) {
   if (now < next_check_) return;
   next_check_ = now + kCheckInterval;
+  const absl::flat_hash_set<Path> unanswered = UnansweredPaths(now);
   for (auto& [id, target] : targets_) {
-    if (target.sessions > 0 || now - target.silent_since < kPatience) continue;
     const PeerRegistry::Peer* peer = registry_.Find(id);
     if (peer == nullptr || peer->config.endpoints.empty()) continue;
     if (peer->config.endpoints.size() == 1 && target.learnt_stripes == 0) continue;
-    target.silent_since = now;
-    target.learnt_stripes = 0;
-    target.endpoint = (target.endpoint + 1) % peer->config.endpoints.size();
-    Log(LogLevel::kDebug, absl::StrCat("peer ", peer->config.name, " is silent, trying ",
-                                       peer->config.endpoints[target.endpoint].ToString()));
-    Apply(now, peer->config, target);
+    const bool silent = target.sessions == 0 && now - target.silent_since >= kPatience;
+    const bool dead = peer->config.endpoints.size() > 1 && !target.dialled.empty() &&
+                      std::all_of(target.dialled.begin(), target.dialled.end(),
+                                  [&](const Path& path) { return unanswered.contains(path); });
+    if (silent || dead) TryNext(now, peer->config, target);
   }
+}
+
+absl::flat_hash_set<Path> Dialler::UnansweredPaths(TimePoint now) const {
+  absl::flat_hash_set<Path> unanswered;
+  const bool matters = std::any_of(targets_.begin(), targets_.end(), [&](const auto& entry) {
+    const PeerRegistry::Peer* peer = registry_.Find(entry.first);
+    return peer != nullptr && peer->config.endpoints.size() > 1;
+  });
+  if (!matters) return unanswered;
+  for (const PathStatus& status : machine_.Paths(now)) {
+    if (status.attempts >= kAttempts) unanswered.insert(status.path);
+  }
+  return unanswered;
+}
+
+void Dialler::TryNext(TimePoint now, const config::Peer& peer, Target& target) {
+  target.silent_since = now;
+  target.learnt_stripes = 0;
+  target.endpoint = (target.endpoint + 1) % peer.endpoints.size();
+  Log(LogLevel::kDebug, absl::StrCat("peer ", peer.name, " is silent, trying ",
+                                     peer.endpoints[target.endpoint].ToString()));
+  Apply(now, peer, target);
 }
 
 const dataplane::EndpointRange* Dialler::EndpointOf(const crypto::PeerId& id) const {

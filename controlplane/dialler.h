@@ -1,8 +1,10 @@
-// Keeps the session machine dialling the peers that have endpoints: which endpoint, on which stripes.
+// Keeps the session machine dialling the peers that have endpoints: which endpoint, on which
+// stripes.
 //
-// A peer's endpoints are tried in turn: the next one after kPatience without any session. How many
-// stripes the peer offers is what the config says, else what it said in its last handshake, else one;
-// what was learnt is forgotten with the endpoint, so that a peer that came back smaller is found again.
+// A peer's endpoints are tried in turn: the next one after kPatience without any session, or, while
+// an old session still stands, after kAttempts handshakes without an answer. How many stripes the
+// peer offers is what the config says, else what it said in its last handshake, else one; what was
+// learnt is forgotten with the endpoint, so that a peer that came back smaller is found again.
 //
 // Time comes in as an argument. Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_DIALLER_H_
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "controlplane/peer_registry.h"
 #include "controlplane/session_machine.h"
 
@@ -21,6 +24,7 @@ namespace noisegate::controlplane {
 class Dialler {
  public:
   static constexpr Duration kPatience = std::chrono::seconds(3);
+  static constexpr uint32_t kAttempts = 4;  // about one a second
 
   // Both outlive the dialler.
   Dialler(SessionMachine& machine, const PeerRegistry& registry, uint32_t local_stripes)
@@ -39,7 +43,7 @@ class Dialler {
 
  private:
   struct Target {
-    size_t endpoint = 0;        // position in the peer's endpoints
+    size_t endpoint = 0;          // position in the peer's endpoints
     uint32_t learnt_stripes = 0;  // 0: not yet
     uint32_t sessions = 0;
     TimePoint silent_since;
@@ -49,6 +53,9 @@ class Dialler {
   static uint32_t RemoteStripes(const config::Peer& peer, const Target& target);
   std::vector<Path> Wanted(const config::Peer& peer, const Target& target) const;
   void Apply(TimePoint now, const config::Peer& peer, Target& target);
+  void TryNext(TimePoint now, const config::Peer& peer, Target& target);
+  // Paths on which the machine asks and gets no answer; only looked up where it can matter.
+  absl::flat_hash_set<Path> UnansweredPaths(TimePoint now) const;
 
   SessionMachine& machine_;
   const PeerRegistry& registry_;

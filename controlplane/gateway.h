@@ -1,6 +1,8 @@
-// A gateway: a data plane, the session machine that feeds it, and what a host on two networks needs.
+// A gateway: a data plane, the session machine that feeds it, and what a host on two networks
+// needs.
 //
-//   auto gateway = Gateway::Create(config, std::move(key), *Dataplane::Create(options), SystemRandom());
+//   auto gateway = Gateway::Create(config, std::move(key), *Dataplane::Create(options),
+//   SystemRandom());
 //   (*gateway)->Start(now);                       // workers poll, peers are dialled
 //   loop.EveryTurn([&](TimePoint now) { (*gateway)->RunOnce(now); });   // once a millisecond
 //   (*gateway)->Reload(now, new_config);          // all or nothing
@@ -53,9 +55,9 @@ class Gateway {
   absl::Status Start(TimePoint now);
   // One turn: punts, events, timers, and what they lead to. Never blocks.
   void RunOnce(TimePoint now);
-  // Applies what may change while running: peers, their prefixes, endpoints and permissions, overlay
-  // routes, static neighbours, queue limits. Sessions of peers that stay are not touched. After an error
-  // nothing has changed; FailedPrecondition names the keys that need a restart.
+  // Applies what may change while running: peers, their prefixes, endpoints and permissions,
+  // overlay routes, static neighbours, queue limits. Sessions of peers that stay are not touched.
+  // After an error nothing has changed; FailedPrecondition names the keys that need a restart.
   absl::Status Reload(TimePoint now, const config::Config& config);
   // Ends every session with an authenticated close. A few more turns let the closes leave.
   void SayGoodbye(TimePoint now);
@@ -110,8 +112,8 @@ class Gateway {
   std::vector<std::unique_ptr<HostInterface>> host_interfaces_;
 
   WaitingPackets<dataplane::PeerIndex> waiting_;  // for a session
-  // Peers that have a session now, and when to look for packets that were on their way here, for want of
-  // one, while it came up.
+  // Peers that have a session now, and when to look for packets that were on their way here, for
+  // want of one, while it came up.
   absl::flat_hash_map<dataplane::PeerIndex, TimePoint> latecomers_;
   RateMeter rates_;
   LogBudget session_log_;

@@ -14,24 +14,36 @@ constexpr uint32_t kSessionsBeingReclaimed = 256;
 
 dataplane::DeviceKind DeviceKindOf(config::Device device) {
   switch (device) {
-    case config::Device::kPci: return dataplane::DeviceKind::kPci;
-    case config::Device::kAfXdp: return dataplane::DeviceKind::kAfXdp;
-    case config::Device::kAfPacket: return dataplane::DeviceKind::kAfPacket;
-    case config::Device::kTap: return dataplane::DeviceKind::kTap;
-    case config::Device::kMemif: return dataplane::DeviceKind::kMemif;
-    case config::Device::kVirtioUser: return dataplane::DeviceKind::kVirtioUser;
-    case config::Device::kRing: return dataplane::DeviceKind::kRing;
-    case config::Device::kPcap: return dataplane::DeviceKind::kPcap;
-    case config::Device::kNull: return dataplane::DeviceKind::kNull;
+    case config::Device::kPci:
+      return dataplane::DeviceKind::kPci;
+    case config::Device::kAfXdp:
+      return dataplane::DeviceKind::kAfXdp;
+    case config::Device::kAfPacket:
+      return dataplane::DeviceKind::kAfPacket;
+    case config::Device::kTap:
+      return dataplane::DeviceKind::kTap;
+    case config::Device::kMemif:
+      return dataplane::DeviceKind::kMemif;
+    case config::Device::kVirtioUser:
+      return dataplane::DeviceKind::kVirtioUser;
+    case config::Device::kRing:
+      return dataplane::DeviceKind::kRing;
+    case config::Device::kPcap:
+      return dataplane::DeviceKind::kPcap;
+    case config::Device::kNull:
+      return dataplane::DeviceKind::kNull;
   }
   return dataplane::DeviceKind::kNull;
 }
 
 crypto::AeadEngineKind EngineKindOf(config::Engine engine) {
   switch (engine) {
-    case config::Engine::kAuto: return crypto::AeadEngineKind::kAuto;
-    case config::Engine::kIpsecMb: return crypto::AeadEngineKind::kIpsecMb;
-    case config::Engine::kSodium: return crypto::AeadEngineKind::kSodium;
+    case config::Engine::kAuto:
+      return crypto::AeadEngineKind::kAuto;
+    case config::Engine::kIpsecMb:
+      return crypto::AeadEngineKind::kIpsecMb;
+    case config::Engine::kSodium:
+      return crypto::AeadEngineKind::kSodium;
   }
   return crypto::AeadEngineKind::kAuto;
 }
@@ -39,8 +51,8 @@ crypto::AeadEngineKind EngineKindOf(config::Engine engine) {
 dataplane::PortOptions PortOptionsFor(const config::Port& port) {
   dataplane::PortOptions options;
   options.name = port.name;
-  options.side = port.side == config::Side::kUnderlay ? dataplane::Side::kUnderlay
-                                                      : dataplane::Side::kOverlay;
+  options.side =
+      port.side == config::Side::kUnderlay ? dataplane::Side::kUnderlay : dataplane::Side::kOverlay;
   options.kind = DeviceKindOf(port.device);
   options.device = port.device_name;
   options.device_args = port.device_args;
@@ -115,8 +127,7 @@ SessionMachine::Options MachineOptionsFor(const config::Config& config) {
   options.renew_jitter = scaled(usual.renew_jitter);
   options.responder_renews_after =
       std::min(options.send_life,
-               options.renew_after +
-                   scaled(usual.responder_renews_after - usual.renew_after));
+               options.renew_after + scaled(usual.responder_renews_after - usual.renew_after));
   options.max_sessions = config.gateway.max_sessions;
   options.max_paths = std::max(options.max_paths, config.gateway.max_sessions * 2);
   options.offered.stripes = config.gateway.workers;

@@ -24,8 +24,8 @@ SessionMachine::Options MachineOptionsFor(const config::Config& config);
 // Packets that wait for a session.
 WaitingLimits WaitingLimitsFor(const config::Limits& limits);
 
-// Routes of the peers, of the overlay's links, its static routes, and the gateway's own addresses there.
-// InvalidArgument names a prefix that two owners claim.
+// Routes of the peers, of the overlay's links, its static routes, and the gateway's own addresses
+// there. InvalidArgument names a prefix that two owners claim.
 absl::StatusOr<std::unique_ptr<const dataplane::Forwarding>> BuildForwarding(
     const config::Config& config, const PeerRegistry& registry);
 

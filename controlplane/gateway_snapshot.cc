@@ -62,9 +62,10 @@ OverviewSnapshot Gateway::TakeOverview(const std::vector<WorkerCounters>& worker
   overview.name = config_.gateway.name;
   overview.peer_id = identity_.id().ToString();
   overview.engine = std::string(dataplane_->engine_name());
-  const dataplane::EndpointRange listen{{}, config_.gateway.listen_port,
-                                        static_cast<uint16_t>(config_.gateway.listen_port +
-                                                              config_.gateway.workers - 1)};
+  const dataplane::EndpointRange listen{
+      {},
+      config_.gateway.listen_port,
+      static_cast<uint16_t>(config_.gateway.listen_port + config_.gateway.workers - 1)};
   for (const dataplane::IpAddress& address : routes_.LocalAddresses()) {
     dataplane::EndpointRange range = listen;
     range.address = address;
@@ -132,7 +133,8 @@ std::vector<PeerSnapshot> Gateway::TakePeers() const {
     row.original = record->handshakes > 0 && record->capabilities.version == 0;
     if (record->sessions > 0) row.state = "up";
     if (record->last_endpoint) row.endpoint = record->last_endpoint->ToString();
-    if (record->last_handshake) row.last_handshake_seconds = Seconds(now_ - *record->last_handshake);
+    if (record->last_handshake)
+      row.last_handshake_seconds = Seconds(now_ - *record->last_handshake);
     row.traffic.rx_packets += record->rx_packets;
     row.traffic.rx_bytes += record->rx_bytes;
     row.traffic.tx_packets += record->tx_packets;

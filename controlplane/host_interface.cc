@@ -12,9 +12,8 @@ namespace noisegate::controlplane {
 absl::StatusOr<std::unique_ptr<HostInterface>> HostInterface::Open(const config::Port& port,
                                                                    uint16_t mtu) {
   const auto annotate = [&](const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat("port ", port.name, " (", port.device_name,
-                                     "): ", status.message()));
+    return absl::Status(status.code(), absl::StrCat("port ", port.name, " (", port.device_name,
+                                                    "): ", status.message()));
   };
   auto netlink = Netlink::Open();
   if (!netlink.ok()) return annotate(netlink.status());
@@ -54,9 +53,9 @@ void HostInterface::SetRoutes(std::span<const dataplane::Prefix> prefixes) {
     if (routes_.contains(prefix)) continue;
     const dataplane::IpAddress* via = Via(prefix);
     if (via == nullptr) {
-      Log(LogLevel::kInfo, absl::StrCat("port ", port_.name, ": no kernel route to ",
-                                        prefix.ToString(),
-                                        ": the port has no address of that family"));
+      Log(LogLevel::kInfo,
+          absl::StrCat("port ", port_.name, ": no kernel route to ", prefix.ToString(),
+                       ": the port has no address of that family"));
       continue;
     }
     const absl::Status added = netlink_->AddRoute(index_, prefix, *via);

@@ -1,5 +1,5 @@
-// The kernel's side of a tap port: the interface that the host sees, with addresses and routes that lead
-// what is for peers to the gateway.
+// The kernel's side of a tap port: the interface that the host sees, with addresses and routes that
+// lead what is for peers to the gateway.
 //
 // It vanishes with the process, and its addresses and routes with it. Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_HOST_INTERFACE_H_
@@ -25,8 +25,8 @@ class HostInterface {
                                                              uint16_t mtu);
 
   // Makes the kernel's routes through the interface exactly those to `prefixes`, where the port's
-  // config wants any. Prefixes of a family in which the gateway has no address on the port, and those
-  // for which the kernel has another route, are left out and logged.
+  // config wants any. Prefixes of a family in which the gateway has no address on the port, and
+  // those for which the kernel has another route, are left out and logged.
   void SetRoutes(std::span<const dataplane::Prefix> prefixes);
 
  private:

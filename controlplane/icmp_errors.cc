@@ -13,8 +13,8 @@ void IcmpErrors::Send(TimePoint now, dataplane::IcmpError error, uint16_t mtu,
   if (!dataplane::ParseIp(packet.data(), static_cast<uint32_t>(packet.size()), &ip)) return;
   std::optional<dataplane::IpAddress> source = addresses_.OnOverlay(ip.is_v4());
   if (!source && error == dataplane::IcmpError::kTooBig) {
-    // A relay without an overlay address of its own. Silence would be a black hole, and any address but
-    // this one would fall to the receiving gateway's source check.
+    // A relay without an overlay address of its own. Silence would be a black hole, and any address
+    // but this one would fall to the receiving gateway's source check.
     source = dataplane::DestinationAddress(packet.data(), ip);
   }
   if (!source || !TakeToken(now)) return;

@@ -12,8 +12,7 @@ LocalAddresses::LocalAddresses(const config::Config& config,
   }
 }
 
-bool LocalAddresses::OnPort(dataplane::PortIndex port,
-                            const dataplane::IpAddress& address) const {
+bool LocalAddresses::OnPort(dataplane::PortIndex port, const dataplane::IpAddress& address) const {
   if (port >= ports_.size()) return false;
   const auto& addresses = ports_[port].addresses;
   return std::any_of(addresses.begin(), addresses.end(),

@@ -55,8 +55,8 @@ bool LocalResponder::HandleEcho(PortIndex port, std::span<const uint8_t> frame) 
   // Straight back to whoever handed it over: right on every link, and nothing to resolve.
   MacAddress asker;
   std::memcpy(asker.bytes.data(), frame.data() + asker.bytes.size(), asker.bytes.size());
-  Transmit(port, dataplane::BuildFrame(asker, addresses_.ports()[port].mac, ethernet.ether_type,
-                                       reply));
+  Transmit(port,
+           dataplane::BuildFrame(asker, addresses_.ports()[port].mac, ethernet.ether_type, reply));
   return true;
 }
 

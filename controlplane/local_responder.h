@@ -1,5 +1,5 @@
-// The gateway as a host: answers for its own addresses to ARP, neighbour discovery and ping, on every
-// port and through the tunnel, and tells the links at start that it is there.
+// The gateway as a host: answers for its own addresses to ARP, neighbour discovery and ping, on
+// every port and through the tunnel, and tells the links at start that it is there.
 //
 // Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_LOCAL_RESPONDER_H_
@@ -25,8 +25,8 @@ class LocalResponder {
   void HandleFrame(dataplane::PortIndex port, std::span<const uint8_t> frame);
   // An inner packet from a peer to an address of ours.
   void HandleInner(std::span<const uint8_t> packet);
-  // Gratuitous ARP (RFC 5227 3) and unsolicited advertisements (RFC 4861 7.2.6) for every address, so
-  // that the links forget a MAC that a former gateway had.
+  // Gratuitous ARP (RFC 5227 3) and unsolicited advertisements (RFC 4861 7.2.6) for every address,
+  // so that the links forget a MAC that a former gateway had.
   void Announce();
 
  private:

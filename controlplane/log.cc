@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
 namespace noisegate::controlplane {
@@ -14,12 +15,25 @@ namespace {
 
 spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   switch (level) {
-    case LogLevel::kError: return spdlog::level::err;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
   }
   return spdlog::level::off;
+}
+
+absl::StatusOr<spdlog::level::level_enum> ParseLevel(std::string_view level) {
+  if (level == "error") return spdlog::level::err;
+  if (level == "warning") return spdlog::level::warn;
+  if (level == "info") return spdlog::level::info;
+  if (level == "debug") return spdlog::level::debug;
+  return absl::InvalidArgumentError(absl::StrCat("unknown log level ", std::string(level),
+                                                 ": use error, warning, info or debug"));
 }
 
 std::shared_ptr<spdlog::logger> MakeLogger(spdlog::sink_ptr sink, spdlog::level::level_enum level) {
@@ -39,20 +53,8 @@ std::shared_ptr<spdlog::logger>& Logger() {
 }  // namespace
 
 absl::Status OpenLog(std::string_view level, const std::string& file) {
-  spdlog::level::level_enum threshold;
-  if (level == "error") {
-    threshold = spdlog::level::err;
-  } else if (level == "warning") {
-    threshold = spdlog::level::warn;
-  } else if (level == "info") {
-    threshold = spdlog::level::info;
-  } else if (level == "debug") {
-    threshold = spdlog::level::debug;
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("unknown log level ", std::string(level),
-                     ": use error, warning, info or debug"));
-  }
+  const auto threshold = ParseLevel(level);
+  if (!threshold.ok()) return threshold.status();
   try {
     spdlog::sink_ptr sink;
     if (file.empty()) {
@@ -60,10 +62,17 @@ absl::Status OpenLog(std::string_view level, const std::string& file) {
     } else {
       sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file);
     }
-    Logger() = MakeLogger(std::move(sink), threshold);
+    Logger() = MakeLogger(std::move(sink), *threshold);
   } catch (const spdlog::spdlog_ex& error) {
     return absl::InvalidArgumentError(absl::StrCat("log file ", file, ": ", error.what()));
   }
+  return absl::OkStatus();
+}
+
+absl::Status SetLogLevel(std::string_view level) {
+  const auto threshold = ParseLevel(level);
+  if (!threshold.ok()) return threshold.status();
+  Logger()->set_level(*threshold);
   return absl::OkStatus();
 }
 

@@ -1,7 +1,7 @@
 // The log: what happens to the gateway, one line each, never per packet and never a secret.
 //
-// What a peer or a stranger can cause at will is counted (DropReason), and logged only under a LogBudget.
-// Control thread only.
+// What a peer or a stranger can cause at will is counted (DropReason), and logged only under a
+// LogBudget. Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_LOG_H_
 #define NOISEGATE_CONTROLPLANE_LOG_H_
 
@@ -16,10 +16,12 @@ namespace noisegate::controlplane {
 
 enum class LogLevel : uint8_t { kError, kWarning, kInfo, kDebug };
 
-// Lines go to `file`, or to standard error where it is empty. Before it is called, warnings and errors go
-// to standard error. InvalidArgument for an unknown level ("error", "warning", "info", "debug") or a
-// file that cannot be written.
+// Lines go to `file`, or to standard error where it is empty. Before it is called, warnings and
+// errors go to standard error. InvalidArgument for an unknown level ("error", "warning", "info",
+// "debug") or a file that cannot be written.
 absl::Status OpenLog(std::string_view level, const std::string& file);
+// What is worth a line from now on; the file stays.
+absl::Status SetLogLevel(std::string_view level);
 
 void Log(LogLevel level, std::string_view line);
 

@@ -56,8 +56,8 @@ void Neighbours::ReplaceStatic(PortIndex port, std::span<const config::Neighbour
   for (const config::Neighbour& neighbour : now_known) {
     const absl::Status set = cache_.SetStatic({port, neighbour.address}, neighbour.mac);
     if (!set.ok()) {
-      Log(LogLevel::kWarning, absl::StrCat("static neighbour ", neighbour.address.ToString(), ": ",
-                                           set.message()));
+      Log(LogLevel::kWarning,
+          absl::StrCat("static neighbour ", neighbour.address.ToString(), ": ", set.message()));
     }
   }
   Drain();
@@ -115,15 +115,14 @@ void Neighbours::Send(PortIndex port, const IpAddress& next_hop, std::vector<uin
 void Neighbours::SendPacket(PortIndex port, const IpAddress& next_hop,
                             std::span<const uint8_t> packet) {
   if (addresses_.ports()[port].side == dataplane::Side::kUnderlay) {
-    // It was to leave sealed, and is not sealed yet. The session that it was for holds the next hop, so
-    // that one is asked about already.
+    // It was to leave sealed, and is not sealed yet. The session that it was for holds the next
+    // hop, so that one is asked about already.
     dataplane_.CountDrop(DropReason::kNoNeighbour);
     return;
   }
   const uint16_t ether_type =
       next_hop.is_v4() ? dataplane::kEtherTypeIpv4 : dataplane::kEtherTypeIpv6;
-  Send(port, next_hop,
-       dataplane::BuildFrame({}, addresses_.ports()[port].mac, ether_type, packet));
+  Send(port, next_hop, dataplane::BuildFrame({}, addresses_.ports()[port].mac, ether_type, packet));
 }
 
 void Neighbours::Learn(PortIndex port, const dataplane::ArpMessage& message) {

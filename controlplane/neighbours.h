@@ -1,7 +1,7 @@
 // Next hops and their MACs: the neighbour cache joined to the data plane's table and to the wire.
 //
-// Frames for a next hop that is not resolved yet wait here, bounded; when it answers they leave, and
-// when it does not they are dropped as no_neighbour.
+// Frames for a next hop that is not resolved yet wait here, bounded; when it answers they leave,
+// and when it does not they are dropped as no_neighbour.
 //
 // Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_NEIGHBOURS_H_
@@ -39,13 +39,13 @@ class Neighbours {
   // Time moves on: questions go out again, answers grow old, what waited in vain is dropped.
   void AdvanceTo(TimePoint now);
 
-  // The neighbours that the config names for a port: `now_known` instead of `before`. Those for which
-  // there is no room are logged.
+  // The neighbours that the config names for a port: `now_known` instead of `before`. Those for
+  // which there is no room are logged.
   void ReplaceStatic(dataplane::PortIndex port, std::span<const config::Neighbour> before,
                      std::span<const config::Neighbour> now_known);
 
-  // The data plane's index of a next hop, and its resolution begins. It stays known, and its MAC kept
-  // fresh, until as many Release() as Hold().
+  // The data plane's index of a next hop, and its resolution begins. It stays known, and its MAC
+  // kept fresh, until as many Release() as Hold().
   absl::StatusOr<dataplane::NeighbourIndex> Hold(dataplane::PortIndex port,
                                                  const dataplane::IpAddress& address);
   void Release(dataplane::PortIndex port, const dataplane::IpAddress& address);
@@ -53,8 +53,8 @@ class Neighbours {
   // Sends a frame whose destination MAC is still to be filled in, now or once it is known.
   void Send(dataplane::PortIndex port, const dataplane::IpAddress& next_hop,
             std::vector<uint8_t> frame);
-  // The same with an IP packet, to a host on the overlay. For the underlay it is dropped: whatever leaves
-  // there is sealed, and who sealed it has a frame.
+  // The same with an IP packet, to a host on the overlay. For the underlay it is dropped: whatever
+  // leaves there is sealed, and who sealed it has a frame.
   void SendPacket(dataplane::PortIndex port, const dataplane::IpAddress& next_hop,
                   std::span<const uint8_t> packet);
 
@@ -71,8 +71,8 @@ class Neighbours {
     uint32_t holds = 0;
   };
 
-  // Whether an address can be a neighbour on the port at all: of a subnet of ours there, link-local, or
-  // a next hop that the config names.
+  // Whether an address can be a neighbour on the port at all: of a subnet of ours there,
+  // link-local, or a next hop that the config names.
   bool OnLink(const Key& key) const;
   absl::StatusOr<InDataplane*> Enter(const Key& key);
   void HandleReply(const Key& key, const dataplane::MacAddress& mac, bool may_replace);

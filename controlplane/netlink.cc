@@ -25,9 +25,7 @@ nlmsghdr* Begin(Buffer& buffer, uint16_t type, uint16_t flags) {
   return request;
 }
 
-uint8_t Family(const dataplane::IpAddress& address) {
-  return address.is_v4() ? AF_INET : AF_INET6;
-}
+uint8_t Family(const dataplane::IpAddress& address) { return address.is_v4() ? AF_INET : AF_INET6; }
 
 void PutAddress(nlmsghdr* request, uint16_t attribute, const dataplane::IpAddress& address) {
   const size_t size = address.is_v4() ? 4 : 16;
@@ -93,8 +91,7 @@ absl::Status Netlink::RemoveRoute(unsigned interface, const dataplane::Prefix& d
 }
 
 absl::Status Netlink::Route(uint16_t type, uint16_t flags, unsigned interface,
-                            const dataplane::Prefix& destination,
-                            const dataplane::IpAddress& via) {
+                            const dataplane::Prefix& destination, const dataplane::IpAddress& via) {
   Buffer buffer;
   nlmsghdr* request = Begin(buffer, type, flags);
   auto* header = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
@@ -124,11 +121,15 @@ absl::Status Netlink::Ask(nlmsghdr* request, const std::string& what) {
   }
   const std::string message = absl::StrCat(what, ": ", strerror(errno));
   switch (errno) {
-    case EEXIST: return absl::AlreadyExistsError(message);
-    case EPERM: return absl::PermissionDeniedError(message);
+    case EEXIST:
+      return absl::AlreadyExistsError(message);
+    case EPERM:
+      return absl::PermissionDeniedError(message);
     case ESRCH:
-    case ENODEV: return absl::NotFoundError(message);
-    default: return absl::InternalError(message);
+    case ENODEV:
+      return absl::NotFoundError(message);
+    default:
+      return absl::InternalError(message);
   }
 }
 

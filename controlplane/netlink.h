@@ -1,5 +1,6 @@
-// What the gateway asks of the kernel about a tap interface, over rtnetlink (rtnetlink(7), RFC 3549):
-// link up and MTU, addresses, routes. Each call waits for the kernel's answer, which comes at once.
+// What the gateway asks of the kernel about a tap interface, over rtnetlink (rtnetlink(7), RFC
+// 3549): link up and MTU, addresses, routes. Each call waits for the kernel's answer, which comes
+// at once.
 //
 // Needs CAP_NET_ADMIN. Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_NETLINK_H_

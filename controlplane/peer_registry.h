@@ -1,9 +1,9 @@
 // The peers of the config, and the slot (PeerIndex) that each has in the data plane.
 //
-// A registry is a value. A reload makes the next one out of the present one with With(), so that peers
-// that stay keep their slots, builds everything else from it, and only then assigns it: all or nothing.
-// Slots of removed peers are given out again as late as possible, so that what is still in flight for
-// the old owner is not taken for the new one's.
+// A registry is a value. A reload makes the next one out of the present one with With(), so that
+// peers that stay keep their slots, builds everything else from it, and only then assigns it: all
+// or nothing. Slots of removed peers are given out again as late as possible, so that what is still
+// in flight for the old owner is not taken for the new one's.
 //
 // Control thread only. Pointers to peers live until the next assignment.
 #ifndef NOISEGATE_CONTROLPLANE_PEER_REGISTRY_H_

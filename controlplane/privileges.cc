@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <future>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -27,10 +27,18 @@ absl::Status SystemError(const std::string& what) {
 
 // Of the calling thread. 0 where it worked, as DPDK's functions for lcores have it.
 int KeepOnly(bool configures_interfaces) {
+  if (capng_get_caps_process() != 0) return -1;
+  std::vector<unsigned> kept;
+  for (const unsigned capability : {CAP_NET_ADMIN, CAP_BPF}) {
+    // Only what there is: asking for more would fail.
+    if (configures_interfaces && capng_have_capability(CAPNG_PERMITTED, capability) == 1) {
+      kept.push_back(capability);
+    }
+  }
   capng_clear(CAPNG_SELECT_CAPS);
-  if (configures_interfaces) {
-    capng_updatev(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
-                  CAP_NET_ADMIN, CAP_BPF, -1);
+  for (const unsigned capability : kept) {
+    capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                 capability);
   }
   return capng_apply(CAPNG_SELECT_CAPS);
 }
@@ -61,8 +69,7 @@ absl::Status BecomeUser(const std::string& name) {
   // The C library makes all threads follow; those without KEEPCAPS lose every capability by it.
   if (prctl(PR_SET_KEEPCAPS, 1) != 0 || initgroups(name.c_str(), user->pw_gid) != 0 ||
       setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
-      setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0 ||
-      prctl(PR_SET_KEEPCAPS, 0) != 0) {
+      setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0 || prctl(PR_SET_KEEPCAPS, 0) != 0) {
     return SystemError(absl::StrCat("gateway.user: cannot become ", name));
   }
   return absl::OkStatus();

@@ -1,7 +1,7 @@
-// Carries sessions from the session machine into the data plane, and what the data plane sees of them
-// back: SessionUp → Publish, SessionDown → Retire, SendEmptyMessage → SendMessage; counters and
-// confirmations → ReportTraffic, SessionConfirmed, Renew. Peers with a keep-alive get their empty messages
-// from here.
+// Carries sessions from the session machine into the data plane, and what the data plane sees of
+// them back: SessionUp → Publish, SessionDown → Retire, SendEmptyMessage → SendMessage; counters
+// and confirmations → ReportTraffic, SessionConfirmed, Renew. Peers with a keep-alive get their
+// empty messages from here.
 //
 // Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_SESSION_PUBLISHER_H_
@@ -24,8 +24,8 @@ namespace noisegate::controlplane {
 
 class SessionPublisher {
  public:
-  // Every session's counters are read this often. The work is spread over the turns between, so that
-  // ten thousand sessions do not hold up a handshake.
+  // Every session's counters are read this often. The work is spread over the turns between, so
+  // that ten thousand sessions do not hold up a handshake.
   static constexpr Duration kReportInterval = std::chrono::milliseconds(250);
 
   struct Published {
@@ -99,7 +99,7 @@ class SessionPublisher {
   absl::flat_hash_map<SessionId, Published> sessions_;
   absl::flat_hash_map<dataplane::SessionIndex, SessionId> by_index_;
   absl::flat_hash_map<crypto::PeerId, PeerRecord> records_;  // at most one for each peer
-  std::vector<SessionId> to_report_;  // the rest of the present round
+  std::vector<SessionId> to_report_;                         // the rest of the present round
   TimePoint round_end_;
 };
 

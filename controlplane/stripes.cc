@@ -25,8 +25,8 @@ std::vector<StripePair> StripePairs(uint64_t hash, uint32_t local_stripes,
   pairs.reserve(std::min(n, m));
   for (uint32_t i = 0; i < std::min(n, m); ++i) {
     // Reduced before adding: a sum that wraps at 2^64 would give one port twice.
-    pairs.push_back({static_cast<uint16_t>((hash % n + i) % n),
-                     static_cast<uint16_t>((hash % m + i) % m)});
+    pairs.push_back(
+        {static_cast<uint16_t>((hash % n + i) % n), static_cast<uint16_t>((hash % m + i) % m)});
   }
   return pairs;
 }

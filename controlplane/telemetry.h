@@ -1,5 +1,5 @@
-// What a gateway tells about itself, as plain values: filled in by Gateway::TakeSnapshot, written as JSON by
-// telemetry_json.h, printed as tables by `noisegate show` and `noisegate demo`.
+// What a gateway tells about itself, as plain values: filled in by Gateway::TakeSnapshot, written
+// as JSON by telemetry_json.h, printed as tables by `noisegate show` and `noisegate demo`.
 #ifndef NOISEGATE_CONTROLPLANE_TELEMETRY_H_
 #define NOISEGATE_CONTROLPLANE_TELEMETRY_H_
 
@@ -23,7 +23,7 @@ struct OverviewSnapshot {
   std::string version;
   std::string name;
   std::string peer_id;
-  std::string engine;          // of the AEAD
+  std::string engine;               // of the AEAD
   std::vector<std::string> listen;  // underlay addresses with their port (range)
   double uptime_seconds = 0;
   uint32_t workers = 0, ports = 0;
@@ -32,34 +32,34 @@ struct OverviewSnapshot {
   uint64_t rollovers = 0;
   uint64_t opened = 0, sealed = 0, relayed = 0, delivered = 0;  // packets since start
   double opened_per_second = 0, sealed_per_second = 0;          // over the last second or so
-  uint64_t waiting = 0;                                         // packets for a session or neighbour
-  uint64_t drops = 0;  // all reasons together, without keep-alives
+  uint64_t waiting = 0;  // packets for a session or neighbour
+  uint64_t drops = 0;    // all reasons together, without keep-alives
 };
 
 struct PeerSnapshot {
   std::string name, id;
-  std::string state;               // "up", "handshake", "waiting 0.8s", "no endpoint"
+  std::string state;                    // "up", "handshake", "waiting 0.8s", "no endpoint"
   std::optional<std::string> endpoint;  // of the newest session, else the one being dialled
   std::optional<double> last_handshake_seconds;  // ago
   std::optional<double> handshake_rtt_seconds;
   uint64_t handshakes = 0;
   uint32_t sessions = 0;
   uint32_t stripes = 1;
-  bool original = false;           // says nothing of capabilities
-  Traffic traffic;                 // over all its sessions since start
+  bool original = false;  // says nothing of capabilities
+  Traffic traffic;        // over all its sessions since start
   std::optional<std::string> last_failure;
   std::vector<std::string> allowed_prefixes;
 };
 
 struct SessionSnapshot {
   uint64_t id = 0;
-  std::string peer;                // its name
-  std::string local, remote;       // endpoints
+  std::string peer;           // its name
+  std::string local, remote;  // endpoints
   uint32_t stripe = 0;
   bool initiator = false;
   bool confirmed = false;
   double age_seconds = 0;
-  double remaining_seconds = 0;    // until it no longer receives
+  double remaining_seconds = 0;  // until it no longer receives
   uint32_t next_counter = 0;
   Traffic traffic;
 };
@@ -74,7 +74,7 @@ struct WorkerSnapshot {
   uint32_t index = 0;
   uint16_t udp_port = 0;
   dataplane::WorkerCounters counters;
-  double busy = 0;                 // 0 … 1, over the last second or so
+  double busy = 0;  // 0 … 1, over the last second or so
 };
 
 struct DropSnapshot {

@@ -145,8 +145,7 @@ absl::StatusOr<std::string> SnapshotJson(const Snapshot& snapshot, std::string_v
   } else if (section == "drops") {
     content = ToJson(snapshot.drops);
   } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("there is no section ", std::string(section)));
+    return absl::InvalidArgumentError(absl::StrCat("there is no section ", std::string(section)));
   }
   Json document;
   document[std::string(section)] = std::move(content);

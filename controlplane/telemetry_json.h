@@ -1,5 +1,5 @@
-// A gateway's snapshot as JSON: what the admin socket answers and `noisegate show --json` prints. Keys are
-// stable: they may be added to, never renamed or removed (docs/operations.md).
+// A gateway's snapshot as JSON: what the admin socket answers and `noisegate show --json` prints.
+// Keys are stable: they may be added to, never renamed or removed (docs/operations.md).
 #ifndef NOISEGATE_CONTROLPLANE_TELEMETRY_JSON_H_
 #define NOISEGATE_CONTROLPLANE_TELEMETRY_JSON_H_
 

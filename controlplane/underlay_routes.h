@@ -1,5 +1,5 @@
-// Where datagrams to an address leave the gateway: port, source address and next hop, from the addresses
-// and gateways of the underlay ports. Immutable.
+// Where datagrams to an address leave the gateway: port, source address and next hop, from the
+// addresses and gateways of the underlay ports. Immutable.
 #ifndef NOISEGATE_CONTROLPLANE_UNDERLAY_ROUTES_H_
 #define NOISEGATE_CONTROLPLANE_UNDERLAY_ROUTES_H_
 

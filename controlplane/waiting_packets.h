@@ -5,9 +5,9 @@
 //   for (auto& packet : waiting.Take(peer)) Reinject(packet.bytes, packet.tag);   // it is up
 //   CountDrop(kNoSessionYet, waiting.Expire(now));              // every turn
 //
-// Bounded thrice: packets for one key, packets in all and bytes in all, so that a host that sends to
-// many dead peers cannot eat the gateway's memory. Every packet lives equally long, so one queue in
-// order of arrival gives the expiry. Time comes in as an argument. One thread.
+// Bounded thrice: packets for one key, packets in all and bytes in all, so that a host that sends
+// to many dead peers cannot eat the gateway's memory. Every packet lives equally long, so one queue
+// in order of arrival gives the expiry. Time comes in as an argument. One thread.
 #ifndef NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
 #define NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
 
@@ -114,7 +114,7 @@ class WaitingPackets {
   using Position = typename std::list<Waiting>::iterator;
 
   WaitingLimits limits_;
-  std::list<Waiting> queue_;  // by arrival
+  std::list<Waiting> queue_;                                // by arrival
   absl::flat_hash_map<Key, std::vector<Position>> by_key_;  // no empty vectors
   size_t bytes_ = 0;
 };

@@ -111,8 +111,8 @@ config::Config RelayConfig(const std::array<Site, 2>& sites,
 absl::StatusOr<std::unique_ptr<Gateway>> MakeGateway(const config::Config& config,
                                                      crypto::PrivateKey key,
                                                      std::vector<unsigned> lcores) {
-  auto dataplane = dataplane::Dataplane::Create(
-      controlplane::DataplaneOptionsFor(config, std::move(lcores)));
+  auto dataplane =
+      dataplane::Dataplane::Create(controlplane::DataplaneOptionsFor(config, std::move(lcores)));
   if (!dataplane.ok()) return dataplane.status();
   return Gateway::Create(config, std::move(key), *std::move(dataplane), crypto::SystemRandom());
 }

@@ -2,7 +2,8 @@
 //
 //   host a ══ site-a ────IPv4──── relay ────IPv6──── site-b ══ host b
 //
-// All links are rings. Sessions live for seconds instead of a minute, so that rollovers can be watched.
+// All links are rings. Sessions live for seconds instead of a minute, so that rollovers can be
+// watched.
 #ifndef NOISEGATE_CONTROLPLANE_COMMANDS_DEMO_NETWORK_H_
 #define NOISEGATE_CONTROLPLANE_COMMANDS_DEMO_NETWORK_H_
 

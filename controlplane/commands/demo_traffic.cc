@@ -21,11 +21,11 @@ using dataplane::kIpv6Size;
 using dataplane::kUdpSize;
 
 constexpr uint32_t kBurst = 32;
-constexpr uint16_t kPort = 7007;        // the hosts' service
-constexpr uint16_t kFlows = 64;         // source ports, so that several workers have something to do
+constexpr uint16_t kPort = 7007;  // the hosts' service
+constexpr uint16_t kFlows = 64;   // source ports, so that several workers have something to do
 constexpr uint64_t kMagic = 0x6e6f697365676174;  // "noisegat"
-constexpr uint32_t kMarkSize = 16;      // magic and number, in front of the content
-constexpr double kPatienceSeconds = 2;  // then a packet counts as lost
+constexpr uint32_t kMarkSize = 16;               // magic and number, in front of the content
+constexpr double kPatienceSeconds = 2;           // then a packet counts as lost
 
 static_assert(DemoTraffic::kMinSize >= kIpv6Size + kUdpSize + kMarkSize);
 
@@ -93,8 +93,7 @@ absl::StatusOr<std::unique_ptr<DemoTraffic>> DemoTraffic::Create(const Options& 
 DemoTraffic::DemoTraffic(const Options& options)
     : options_(options), cycles_per_second_(rte_get_tsc_hz()), tokens_at_(rte_rdtsc()) {
   for (size_t host = 0; host < 2; ++host) {
-    ends_[host] =
-        std::make_unique<dataplane::RingEnd>(options.hosts[host].wire, options.queues);
+    ends_[host] = std::make_unique<dataplane::RingEnd>(options.hosts[host].wire, options.queues);
   }
 }
 
@@ -125,13 +124,18 @@ bool DemoTraffic::Receive(size_t host) {
       const uint32_t size = rte_pktmbuf_pkt_len(burst[i]);
       // Hosts' packets fit one segment, so more than one is damage as well.
       switch (burst[i]->nb_segs == 1 ? Judge(host, frame, size) : Verdict::kCorrupt) {
-        case Verdict::kNotOurs: break;  // the gateway's own ARP and neighbour discovery
+        case Verdict::kNotOurs:
+          break;  // the gateway's own ARP and neighbour discovery
         case Verdict::kGood:
           Add(received_, 1);
           Add(bytes_, size - kEthernetSize);
           break;
-        case Verdict::kDuplicate: Add(duplicate_, 1); break;
-        case Verdict::kCorrupt: Add(corrupt_, 1); break;
+        case Verdict::kDuplicate:
+          Add(duplicate_, 1);
+          break;
+        case Verdict::kCorrupt:
+          Add(corrupt_, 1);
+          break;
       }
       rte_pktmbuf_free(burst[i]);
     }
@@ -204,7 +208,8 @@ bool DemoTraffic::Send(size_t host, uint64_t now, uint32_t count) {
   Direction& direction = directions_[host];
   const uint64_t in_flight = direction.next - direction.oldest;
   count = std::min<uint32_t>(
-      {count, kBurst, static_cast<uint32_t>(kMaxInFlight - std::min<uint64_t>(in_flight, kMaxInFlight))});
+      {count, kBurst,
+       static_cast<uint32_t>(kMaxInFlight - std::min<uint64_t>(in_flight, kMaxInFlight))});
   if (count == 0) return false;
   std::array<rte_mbuf*, kBurst> burst;
   if (rte_pktmbuf_alloc_bulk(ends_[host]->pool(), burst.data(), count) != 0) return false;
@@ -229,9 +234,12 @@ uint32_t DemoTraffic::NextSize() {
   if (options_.size) return *options_.size;
   // Small, large, and anything between, a third each.
   switch (random_() % 3) {
-    case 0: return kMinSize;
-    case 1: return options_.max_size;
-    default: return kMinSize + static_cast<uint32_t>(random_()) % (options_.max_size - kMinSize);
+    case 0:
+      return kMinSize;
+    case 1:
+      return options_.max_size;
+    default:
+      return kMinSize + static_cast<uint32_t>(random_()) % (options_.max_size - kMinSize);
   }
 }
 

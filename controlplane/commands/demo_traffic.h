@@ -1,9 +1,9 @@
-// The demo's two hosts: they send each other UDP packets over IPv4 and IPv6 through the gateways, and know of
-// every packet whether it arrived, once, and as it was sent.
+// The demo's two hosts: they send each other UDP packets over IPv4 and IPv6 through the gateways,
+// and know of every packet whether it arrived, once, and as it was sent.
 //
-// A packet's content follows from its sequence number, so the receiver compares every byte. What is on its
-// way is bounded: a host that gets no packets back sends none, so what is missing at the end was lost
-// by a gateway, not by a ring that was too short for a machine that was too busy.
+// A packet's content follows from its sequence number, so the receiver compares every byte. What is
+// on its way is bounded: a host that gets no packets back sends none, so what is missing at the end
+// was lost by a gateway, not by a ring that was too short for a machine that was too busy.
 #ifndef NOISEGATE_CONTROLPLANE_COMMANDS_DEMO_TRAFFIC_H_
 #define NOISEGATE_CONTROLPLANE_COMMANDS_DEMO_TRAFFIC_H_
 
@@ -26,15 +26,15 @@ namespace noisegate::commands {
 class DemoTraffic {
  public:
   struct Host {
-    std::string wire;                   // the ring that its gateway's overlay port is on
+    std::string wire;  // the ring that its gateway's overlay port is on
     dataplane::MacAddress mac, gateway_mac;
     dataplane::IpAddress v4, v6;
   };
   struct Options {
     std::array<Host, 2> hosts;
-    uint16_t queues = 1;                // of the wires
-    uint32_t packets_per_second = 0;    // both ways together; 0: as fast as they come back
-    std::optional<uint32_t> size;       // bytes of IP packet, kMinSize … max_size; none: mixed
+    uint16_t queues = 1;              // of the wires
+    uint32_t packets_per_second = 0;  // both ways together; 0: as fast as they come back
+    std::optional<uint32_t> size;     // bytes of IP packet, kMinSize … max_size; none: mixed
     uint32_t max_size = 1400;
   };
   struct Totals {
@@ -42,7 +42,7 @@ class DemoTraffic {
     uint64_t in_flight() const { return sent - received - lost; }
   };
 
-  static constexpr uint32_t kMinSize = 80;     // bytes: IPv6, UDP, and what identifies the packet
+  static constexpr uint32_t kMinSize = 80;       // bytes: IPv6, UDP, and what identifies the packet
   static constexpr uint32_t kMaxInFlight = 256;  // packets each way
 
   // ResourceExhausted where a wire's end is taken or memory is short.
@@ -59,8 +59,8 @@ class DemoTraffic {
   // Packets from one host to the other; number n is at n % kWindow.
   struct Direction {
     static constexpr uint64_t kWindow = 4096;
-    uint64_t next = 0;   // to be sent
-    uint64_t oldest = 0; // all before it have arrived or been given up
+    uint64_t next = 0;    // to be sent
+    uint64_t oldest = 0;  // all before it have arrived or been given up
     std::array<bool, kWindow> arrived{};
     std::array<uint64_t, kWindow> sent_at{};  // TSC cycles
   };

@@ -58,9 +58,8 @@ dataplane::EalOptions EalOptionsFor(const config::Config& config) {
   options.workers = config.gateway.workers;
   options.worker_cpus = config.gateway.worker_cores;
   options.control_cpu = config.gateway.control_core;
-  options.pci = std::any_of(config.ports.begin(), config.ports.end(), [](const auto& port) {
-    return port.device == config::Device::kPci;
-  });
+  options.pci = std::any_of(config.ports.begin(), config.ports.end(),
+                            [](const auto& port) { return port.device == config::Device::kPci; });
   return options;
 }
 
@@ -122,8 +121,8 @@ absl::Status GatewayProcess::StartGateway(const config::Config& config) {
   auto dataplane = dataplane::Dataplane::Create(
       controlplane::DataplaneOptionsFor(config, (*eal)->worker_lcores));
   if (!dataplane.ok()) return dataplane.status();
-  auto gateway = Gateway::Create(config, *std::move(identity), *std::move(dataplane),
-                                 crypto::SystemRandom());
+  auto gateway =
+      Gateway::Create(config, *std::move(identity), *std::move(dataplane), crypto::SystemRandom());
   if (!gateway.ok()) return gateway.status();
   gateway_ = *std::move(gateway);
   auto dropped = controlplane::DropWorkerPrivileges(PrivilegesFor(config));
@@ -139,10 +138,10 @@ absl::Status GatewayProcess::StartLoop(const config::Config& config) {
   controlplane::AdminCommands commands;
   commands.snapshot = [this] { return gateway_->TakeSnapshot(Now()); };
   commands.reload = [this] { return Reload(); };
-  auto admin = AdminServer::Listen(
-      {config.admin.socket, config.admin.group}, [commands](std::string_view request) {
-        return controlplane::AnswerAdminRequest(request, commands);
-      });
+  auto admin = AdminServer::Listen({config.admin.socket, config.admin.group},
+                                   [commands](std::string_view request) {
+                                     return controlplane::AnswerAdminRequest(request, commands);
+                                   });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
 
@@ -204,10 +203,9 @@ controlplane::ReloadResult GatewayProcess::Reload() {
     }
   } else if (auto status = gateway_->Reload(Now(), *loaded.config); !status.ok()) {
     result.error = absl::StrCat("the config was not applied: ", status.message());
-  } else if (auto log = controlplane::OpenLog(loaded.config->logging.level,
-                                              loaded.config->logging.file);
-             !log.ok()) {
-    Log(LogLevel::kWarning, std::string_view(log.message().data(), log.message().size()));
+  } else {
+    (void)controlplane::SetLogLevel(
+        loaded.config->logging.level);  // a known one, or it had not loaded
   }
 
   if (result.ok()) {

@@ -11,8 +11,8 @@ int Show(const ShowOptions& options) {
   const auto answer = controlplane::AskGateway(
       options.socket, absl::StrCat(R"({"command":"show","section":")", options.what, R"("})"));
   if (!answer.ok()) return Fail(answer.status());
-  const auto text = options.json ? ShowAsJson(*answer)
-                                 : ShowAsTable(*answer, options.what, options.all);
+  const auto text =
+      options.json ? ShowAsJson(*answer) : ShowAsTable(*answer, options.what, options.all);
   if (!text.ok()) return Fail(text.status());
   std::fputs(text->c_str(), stdout);
   return kExitOk;

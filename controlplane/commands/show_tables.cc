@@ -22,7 +22,9 @@ std::string Ago(const Json& row, const char* key) {
   return row.at(key).is_null() ? "never" : SecondsText(Number(row, key)) + " ago";
 }
 
-std::string YesNo(const Json& row, const char* key) { return row.at(key).get<bool>() ? "yes" : "no"; }
+std::string YesNo(const Json& row, const char* key) {
+  return row.at(key).get<bool>() ? "yes" : "no";
+}
 
 // "1.2 M / 3.4 GiB"
 std::string PacketsAndBytes(const Json& row, const std::string& direction) {
@@ -51,8 +53,8 @@ std::string Overview(const Json& o) {
   line("peers", Text(o, "peers_up") + " of " + Text(o, "peers") + " up, " + Text(o, "sessions") +
                     " sessions");
   line("handshakes", count("handshakes_as_initiator") + " as initiator, " +
-                         count("handshakes_as_responder") + " as responder, " +
-                         count("rollovers") + " rollovers");
+                         count("handshakes_as_responder") + " as responder, " + count("rollovers") +
+                         " rollovers");
   line("sealed", count("sealed") + " packets, " + count("sealed_per_second") + "/s now");
   line("opened", count("opened") + " packets, " + count("opened_per_second") + "/s now");
   line("relayed", count("relayed") + " packets");
@@ -81,8 +83,7 @@ std::string Sessions(const Json& rows) {
     table.Add({Text(row, "peer"), Text(row, "local"), Text(row, "remote"), Text(row, "role"),
                YesNo(row, "confirmed"), SecondsText(Number(row, "age_seconds")),
                SecondsText(Number(row, "remaining_seconds")), Text(row, "next_counter"),
-               PacketsAndBytes(row.at("traffic"), "rx"),
-               PacketsAndBytes(row.at("traffic"), "tx")});
+               PacketsAndBytes(row.at("traffic"), "rx"), PacketsAndBytes(row.at("traffic"), "tx")});
   }
   return table.ToString();
 }
@@ -111,9 +112,8 @@ std::string Workers(const Json& rows) {
   for (const Json& row : rows) {
     const auto count = [&](const char* key) { return CountText(Number(row, key)); };
     table.Add({Text(row, "index"), Text(row, "lcore"), Text(row, "udp_port"),
-               PercentText(Number(row, "busy")), count("sleeps"), count("sealed"),
-               count("opened"), count("relayed"), count("delivered"), count("handed_over"),
-               count("punted")});
+               PercentText(Number(row, "busy")), count("sleeps"), count("sealed"), count("opened"),
+               count("relayed"), count("delivered"), count("handed_over"), count("punted")});
   }
   return table.ToString();
 }
@@ -156,8 +156,7 @@ absl::StatusOr<std::string> ShowAsTable(const std::string& answer, std::string_v
   } catch (const Json::exception& error) {
     return absl::InternalError(absl::StrCat("the gateway is of another version: ", error.what()));
   }
-  return absl::InvalidArgumentError(absl::StrCat("there is nothing called ",
-                                                 std::string(section)));
+  return absl::InvalidArgumentError(absl::StrCat("there is nothing called ", std::string(section)));
 }
 
 absl::StatusOr<std::string> ShowAsJson(const std::string& answer) {

@@ -9,8 +9,8 @@
 
 namespace noisegate::commands {
 
-// `answer` is the line that came (controlplane/admin_commands.h) for `section`. `all`: rows that are zero,
-// too. Where the gateway refused, its reason, with the problems one a line.
+// `answer` is the line that came (controlplane/admin_commands.h) for `section`. `all`: rows that
+// are zero, too. Where the gateway refused, its reason, with the problems one a line.
 absl::StatusOr<std::string> ShowAsTable(const std::string& answer, std::string_view section,
                                         bool all);
 // The same as indented JSON.

@@ -59,9 +59,7 @@ std::string Table::ToString() const {
   return text;
 }
 
-std::string CountText(double count) {
-  return Scaled(count, 1000, {"", " k", " M", " G", " T"});
-}
+std::string CountText(double count) { return Scaled(count, 1000, {"", " k", " M", " G", " T"}); }
 
 std::string BytesText(double bytes) {
   return Scaled(bytes, 1024, {" B", " KiB", " MiB", " GiB", " TiB"});
