@@ -33,7 +33,10 @@ SecureSwarm::SecureSwarm(DatagramSwarm& datagrams, const crypto::PrivateKey& ide
       now_(options_.now()),
       next_idle_check_(now_ + options_.idle) {}
 
-SecureSwarm::~SecureSwarm() { Close(); }
+SecureSwarm::~SecureSwarm() {
+  undelivered_ = nullptr;  // what it refers to may be gone already
+  Close();
+}
 
 // --- Telling and dialling ---
 

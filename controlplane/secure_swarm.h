@@ -81,7 +81,7 @@ class SecureSwarm {
   // `datagrams`, `identity` and `policy` outlive the swarm.
   SecureSwarm(DatagramSwarm& datagrams, const crypto::PrivateKey& identity, PeerPolicy& policy,
               Options options);
-  ~SecureSwarm();  // closes
+  ~SecureSwarm();  // closes, and calls nobody back
   SecureSwarm(const SecureSwarm&) = delete;
   SecureSwarm& operator=(const SecureSwarm&) = delete;
 

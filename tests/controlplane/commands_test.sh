@@ -42,7 +42,7 @@ start_listener() {
   done
   fail "listen printed no address"
 }
-# stop_listener [SIGNAL]: it must leave with 0 and within a second.
+# stop_listener [SIGNAL]: it must leave with 0 and soon, also on a machine with much else to do.
 stop_listener() {
   local before code=0
   before=$(date +%s%N)
@@ -50,7 +50,7 @@ stop_listener() {
   wait "$listener" || code=$?
   listener=
   expect_equal "$code" 0 "exit code of listen after a signal"
-  [ $(($(date +%s%N) - before)) -lt 1000000000 ] || fail "listen took a second to leave"
+  [ $(($(date +%s%N) - before)) -lt 5000000000 ] || fail "listen took 5 s to leave"
 }
 
 # --- keygen and id ---
