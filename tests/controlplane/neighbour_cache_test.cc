@@ -389,7 +389,7 @@ TEST_F(SmallNeighbourCacheTest, TakesNoAnswerToAQuestionThatWasHeldBack) {
 
 // What a user of the events would believe must be what the cache says, whatever happens.
 TEST_F(SmallNeighbourCacheTest, EventsAddUpToTheState) {
-  for (uint32_t seed = 0; seed < 50; ++seed) {
+  for (uint32_t seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
     Cache cache({.max_entries = 8, .requests_per_second = 10});
     std::map<Cache::Key, MacAddress> believed;
