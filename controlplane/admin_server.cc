@@ -214,12 +214,15 @@ bool AdminServer::AnswerLine(TimePoint now, int fd, Client& client) {
 }
 
 bool AdminServer::Write(TimePoint now, int fd, Client& client) {
-  const ssize_t size = send(fd, client.answer.data(), client.answer.size(), MSG_NOSIGNAL);
+  const ssize_t size = send(fd, client.answer.data() + client.sent,
+                            client.answer.size() - client.sent, MSG_NOSIGNAL);
   if (size < 0) return errno == EAGAIN || errno == EINTR;
-  client.answer.erase(0, static_cast<size_t>(size));
+  client.sent += static_cast<size_t>(size);
   // A long answer takes as long as it takes, provided that it is being taken.
   client.deadline = now + kPatience;
-  if (!client.answer.empty()) return true;
+  if (client.sent < client.answer.size()) return true;
+  client.answer = {};
+  client.sent = 0;
   if (!WatchIn(epoll_, fd, EPOLL_CTL_MOD, EPOLLIN).ok()) return false;
   return AnswerLine(now, fd, client);
 }

@@ -59,7 +59,8 @@ class AdminServer {
  private:
   struct Client {
     std::string request;  // what has come of it
-    std::string answer;   // what has not gone of it
+    std::string answer;
+    size_t sent = 0;  // bytes of the answer that have gone
     TimePoint deadline;
   };
 

@@ -38,7 +38,7 @@ struct OverviewSnapshot {
 
 struct PeerSnapshot {
   std::string name, id;
-  std::string state;                    // "up", "handshake", "waiting 0.8s", "no endpoint"
+  std::string state;                    // "up", "awaited" (must dial us), "silent", "waiting 0.8s", …
   std::optional<std::string> endpoint;  // of the newest session, else the one being dialled
   std::optional<double> last_handshake_seconds;  // ago
   std::optional<double> handshake_rtt_seconds;

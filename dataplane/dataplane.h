@@ -123,7 +123,7 @@ enum class PuntKind : uint8_t {
   kHandshake,     // datagram with counter 0 … 3 or the closing counter
   kNoSession,     // datagram that found no session (rate-limited): hint material
   kNeedSession,   // an inner packet whose peer has no session: IP from its first byte
-  kNeedNeighbour, // an IP packet whose next hop on `port` has no known MAC
+  kNeedNeighbour, // an inner packet, not sealed, whose next hop on `port` has no known MAC
   kTooBig,        // an inner packet to answer with ICMP "too big" (rate-limited); `mtu` says what fits
   kTtlExpired,    // an inner packet to answer with ICMP "time exceeded" (rate-limited)
   kNoRoute,       // an inner packet to answer with ICMP "unreachable" (rate-limited)

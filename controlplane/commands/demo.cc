@@ -156,7 +156,7 @@ int Demo(const DemoOptions& options) {
   dataplane::EalOptions eal_options;
   eal_options.file_prefix = "noisegate-demo";
   eal_options.hugepages = false;
-  eal_options.memory_mib = 256;
+  eal_options.memory_mib = 128 + 160 * options.workers;
   eal_options.workers = DemoNetwork::kGateways * options.workers + 1;
   controlplane::NameControlThread();
   const auto eal = dataplane::StartEal(eal_options);

@@ -59,10 +59,29 @@ std::set<std::string> Keys(const Json& object) {
 TEST_F(AdminCommandsTest, SectionsHaveTheKeysThatProgramsRelyOn) {
   const std::map<std::string, std::set<std::string>> want = {
       {"overview",
-       {"version", "name", "peer_id", "engine", "listen", "uptime_seconds", "workers", "ports",
-        "peers", "peers_up", "sessions", "handshakes_started", "handshakes_as_initiator",
-        "handshakes_as_responder", "rollovers", "opened", "sealed", "relayed", "delivered",
-        "opened_per_second", "sealed_per_second", "waiting", "drops"}},
+       {"version",
+        "name",
+        "peer_id",
+        "engine",
+        "listen",
+        "uptime_seconds",
+        "workers",
+        "ports",
+        "peers",
+        "peers_up",
+        "sessions",
+        "handshakes_started",
+        "handshakes_as_initiator",
+        "handshakes_as_responder",
+        "rollovers",
+        "opened",
+        "sealed",
+        "relayed",
+        "delivered",
+        "opened_per_second",
+        "sealed_per_second",
+        "waiting",
+        "drops"}},
       {"peers",
        {"name", "id", "state", "endpoint", "last_handshake_seconds", "handshake_rtt_seconds",
         "handshakes", "sessions", "stripes", "original_implementation", "traffic", "last_failure",
@@ -146,9 +165,9 @@ TEST_F(AdminCommandsTest, DropsThatAreZeroShowOnlyWhenAskedFor) {
 }
 
 TEST_F(AdminCommandsTest, AnAnswerOfAnotherVersionIsAnErrorAndNoCrash) {
-  for (const char* answer : {"", "{}", "[]", R"({"ok":true})", R"({"ok":true,"peers":7})",
-                             R"({"ok":true,"peers":[{}]})", R"({"ok":false,"error":7})",
-                             R"({"ok":false,"problems":[7]})"}) {
+  for (const char* answer :
+       {"", "{}", "[]", R"({"ok":true})", R"({"ok":true,"peers":7})", R"({"ok":true,"peers":[{}]})",
+        R"({"ok":false,"error":7})", R"({"ok":false,"problems":[7]})"}) {
     EXPECT_FALSE(commands::ShowAsTable(answer, "peers", false).ok()) << answer;
   }
 }

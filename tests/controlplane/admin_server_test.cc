@@ -50,8 +50,7 @@ class AdminServerTest : public testing::Test {
     server_->HandleTimeout(now_);
   }
   void Send(int fd, const std::string& text) {
-    ASSERT_EQ(send(fd, text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
+    ASSERT_EQ(send(fd, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
     Serve();
   }
   // What there is to read; "EOF" where the server has hung up.
@@ -182,9 +181,9 @@ TEST_F(AdminServerTest, TakesThePlaceOfADeadSocketOnly) {
 
   const std::string file = directory_ + "/file";
   std::ofstream(file) << "precious";
-  EXPECT_TRUE(absl::IsAlreadyExists(
-      AdminServer::Listen({file, std::nullopt}, [](std::string_view) { return std::string(); })
-          .status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(AdminServer::Listen({file, std::nullopt}, [](std::string_view) {
+                                      return std::string();
+                                    }).status()));
   EXPECT_TRUE(std::filesystem::exists(file));
 }
 

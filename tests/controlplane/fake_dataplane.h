@@ -1,4 +1,5 @@
-// A data plane that does nothing but remember: for tests of the control thread's parts without DPDK.
+// A data plane that does nothing but remember: for tests of the control thread's parts without
+// DPDK.
 #ifndef NOISEGATE_TESTS_CONTROLPLANE_FAKE_DATAPLANE_H_
 #define NOISEGATE_TESTS_CONTROLPLANE_FAKE_DATAPLANE_H_
 

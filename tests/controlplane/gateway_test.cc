@@ -1,4 +1,5 @@
-// Gateways on data planes that only remember, joined by a wire that the test carries, on virtual time.
+// Gateways on data planes that only remember, joined by a wire that the test carries, on virtual
+// time.
 #include "controlplane/gateway.h"
 
 #include <gtest/gtest.h>
@@ -103,7 +104,9 @@ class GatewayTest : public testing::Test {
           to.dataplane->Punt(punt, Bytes(payload, payload + outer.payload_size));
           break;
         }
-        case dataplane::OuterKind::kDrop: ADD_FAILURE() << "a gateway sent nonsense"; break;
+        case dataplane::OuterKind::kDrop:
+          ADD_FAILURE() << "a gateway sent nonsense";
+          break;
       }
     }
   }
@@ -162,6 +165,69 @@ TEST_F(GatewayTest, PublishesOneSessionWithMirroredKeysOnBothSides) {
   // Each has found the other's MAC by ARP.
   EXPECT_EQ(a_.dataplane->neighbours.at(at_a.next_hop).mac, b_.dataplane->infos[0].mac);
   EXPECT_EQ(b_.dataplane->neighbours.at(at_b.next_hop).mac, a_.dataplane->infos[0].mac);
+}
+
+TEST_F(GatewayTest, AnswersFromTheAddressThatItWasAskedAt) {
+  b_.config.ports[0].addresses.push_back(P("192.0.2.22/24"));
+  a_.config.peers[0].endpoints = {*dataplane::EndpointRange::Parse("192.0.2.22:4242")};
+  StartBoth();
+  RunFor(50ms);
+  ASSERT_EQ(a_.dataplane->sessions.size(), 1u);
+  ASSERT_EQ(b_.dataplane->sessions.size(), 1u);
+  EXPECT_EQ(b_.dataplane->sessions.begin()->second.params.local_address, A("192.0.2.22"));
+  // And so it does when it is the one who begins, to renew.
+  RunFor(4s, 5ms);
+  for (const auto& [index, session] : b_.dataplane->sessions) {
+    EXPECT_EQ(session.params.local_address, A("192.0.2.22"));
+  }
+}
+
+TEST_F(GatewayTest, ItsDataPathIsASwarmThatOthersCanUse) {
+  a_.config.peers.clear();
+  a_.config.gateway.workers = 2;
+  a_.Start(now_);
+  a_.dataplane->TakeFrames();
+  DatagramSwarm& swarm = a_.gateway->swarm();
+  const auto endpoints = swarm.LocalEndpoints();
+  ASSERT_EQ(endpoints.size(), 2u);
+  EXPECT_EQ(endpoints[0].ToString(), "192.0.2.1:4242");
+  EXPECT_EQ(endpoints[1].ToString(), "192.0.2.1:4243");
+
+  const dataplane::Endpoint to = *dataplane::Endpoint::Parse("192.0.2.9:7");
+  EXPECT_EQ(swarm.Mtu(to), 1472u);
+  const Bytes datagram = {0, 0, 0, 0, 'h', 'i'};
+  EXPECT_TRUE(absl::IsInvalidArgument(swarm.Tell(2, to, datagram))) << "no such stripe";
+  EXPECT_TRUE(absl::IsInvalidArgument(swarm.Tell(0, to, Bytes(1473)))) << "too long";
+  EXPECT_TRUE(absl::IsInvalidArgument(swarm.Tell(0, to, Bytes(3)))) << "no header";
+  EXPECT_TRUE(
+      absl::IsNotFound(swarm.Tell(0, *dataplane::Endpoint::Parse("[2001:db8::9]:7"), datagram)))
+      << "no address of that family";
+  EXPECT_TRUE(
+      absl::IsNotFound(swarm.Tell(0, *dataplane::Endpoint::Parse("203.0.113.1:7"), datagram)))
+      << "off the link, and no gateway";
+
+  ASSERT_TRUE(swarm.Tell(1, to, datagram).ok());
+  dataplane::ArpMessage reply;
+  reply.operation = dataplane::ArpMessage::Operation::kReply;
+  reply.sender_mac = {{2, 0, 0, 0, 0, 9}};
+  reply.sender = to.address;
+  reply.target_mac = a_.dataplane->infos[0].mac;
+  reply.target = A("192.0.2.1");
+  a_.dataplane->Punt({}, dataplane::BuildArp(reply, reply.target_mac));
+  a_.dataplane->TakeFrames();
+  a_.gateway->RunOnce(now_ += 1ms);
+  const auto frames = a_.dataplane->TakeFrames();
+  ASSERT_EQ(frames.size(), 1u);
+  const Bytes& frame = frames[0].second;
+  dataplane::OuterPacket outer;
+  ASSERT_EQ(dataplane::ParseOuter(frame.data(), static_cast<uint32_t>(frame.size()), true, &outer),
+            dataplane::OuterKind::kUdp);
+  EXPECT_TRUE(dataplane::UdpChecksumOk(frame.data(), outer));
+  EXPECT_EQ(outer.source_port, 4243);
+  EXPECT_EQ(outer.destination_port, 7);
+  EXPECT_EQ(Bytes(frame.begin() + outer.payload_offset,
+                  frame.begin() + outer.payload_offset + outer.payload_size),
+            datagram);
 }
 
 TEST_F(GatewayTest, RollsOverBeforeTheOldSessionEndsAndRetiresIt) {
@@ -255,6 +321,27 @@ TEST_F(GatewayTest, TriesAPeersEndpointsInTurn) {
   EXPECT_TRUE(Sends(a_));
 }
 
+TEST_F(GatewayTest, LeavesAnEndpointThatDiedWhileItsSessionStillStands) {
+  a_.config.peers[0].endpoints.push_back(*dataplane::EndpointRange::Parse("192.0.2.77:4242"));
+  StartBoth();
+  RunFor(50ms);
+  ASSERT_TRUE(Sends(a_));
+  // Nothing of what a sends arrives any more; its session is renewed in vain after 3 s.
+  const auto dials = [&](std::string_view address) {
+    for (auto& [port, frame] : a_.dataplane->TakeFrames()) {
+      const auto arp = dataplane::ParseArp(frame);
+      if (arp && arp->target == A(address)) return true;
+    }
+    return false;
+  };
+  bool moved = false;
+  for (int i = 0; i < 2000 && !moved; ++i) {
+    a_.gateway->RunOnce(now_ += 5ms);
+    moved = dials("192.0.2.77");
+  }
+  EXPECT_TRUE(moved);
+}
+
 TEST_F(GatewayTest, ReloadTouchesOnlyWhatChanged) {
   StartBoth();
   RunFor(50ms);
@@ -324,8 +411,8 @@ Bytes Ping(std::string_view from, std::string_view to) {
   dataplane::StoreBe32(&packet[16], A(to).v4());
   dataplane::StoreRaw(&packet[10], dataplane::FinishSum(dataplane::AddBytes(0, &packet[0], 20)));
   packet[20] = 8;
-  dataplane::StoreRaw(&packet[22], dataplane::FinishSum(dataplane::AddBytes(
-                                       0, &packet[20], packet.size() - 20)));
+  dataplane::StoreRaw(
+      &packet[22], dataplane::FinishSum(dataplane::AddBytes(0, &packet[20], packet.size() - 20)));
   return packet;
 }
 
@@ -415,9 +502,9 @@ TEST_F(GatewayTest, PacketsForAHostWaitForItsMacAndAreGivenUpWithAnIcmpError) {
   ASSERT_EQ(frames.size(), 1u);
   EXPECT_TRUE(std::equal(reply.sender_mac.bytes.begin(), reply.sender_mac.bytes.end(),
                          frames[0].second.begin()));
-  const auto known = std::find_if(
-      a_.dataplane->neighbours.begin(), a_.dataplane->neighbours.end(),
-      [](const auto& entry) { return entry.second.address == A("10.1.0.9"); });
+  const auto known =
+      std::find_if(a_.dataplane->neighbours.begin(), a_.dataplane->neighbours.end(),
+                   [](const auto& entry) { return entry.second.address == A("10.1.0.9"); });
   ASSERT_NE(known, a_.dataplane->neighbours.end()) << "the data plane can go on without us";
   EXPECT_EQ(known->second.mac, reply.sender_mac);
 
@@ -427,9 +514,27 @@ TEST_F(GatewayTest, PacketsForAHostWaitForItsMacAndAreGivenUpWithAnIcmpError) {
   EXPECT_EQ(a_.dataplane->reinjected[0].second[21], 1) << "host unreachable";
 }
 
+TEST_F(GatewayTest, NeverSendsAnInnerPacketOnTheUnderlay) {
+  StartBoth();
+  RunFor(50ms);
+  const Bytes packet = Ping("10.1.0.9", "10.2.0.9");
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kNeedNeighbour;
+  punt.port = 0;
+  punt.next_hop = A("192.0.2.2");  // whose MAC is known here by now
+  a_.dataplane->Punt(punt, packet);
+  a_.dataplane->TakeFrames();
+  a_.gateway->RunOnce(now_ += 1ms);
+  for (const auto& [port, frame] : a_.dataplane->TakeFrames()) {
+    EXPECT_EQ(std::search(frame.begin(), frame.end(), packet.begin() + 12, packet.end()),
+              frame.end())
+        << "in the clear";
+  }
+  EXPECT_EQ(a_.drops(DropReason::kNoNeighbour), 1u);
+}
+
 TEST_F(GatewayTest, ShowsUnreachablePeersAsSilentAndLivingOnesAsUp) {
-  a_.config.peers.push_back(
-      Node("c", "192.0.2.3/24", "10.3.0.1/24").AsPeer({P("10.3.0.0/24")}));
+  a_.config.peers.push_back(Node("c", "192.0.2.3/24", "10.3.0.1/24").AsPeer({P("10.3.0.0/24")}));
   StartBoth();
   RunFor(50ms);
   const Snapshot snapshot = a_.gateway->TakeSnapshot(now_);
