@@ -109,6 +109,12 @@ link() {
 switch() {
   namespaces switch
   on switch sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+  # A switch does not read what is inside: where br_netfilter is loaded, it would drop malformed packets on the way.
+  local knob
+  for knob in arptables iptables ip6tables; do
+    on switch sh -c "[ ! -e /proc/sys/net/bridge/bridge-nf-call-$knob ] ||
+      echo 0 >/proc/sys/net/bridge/bridge-nf-call-$knob"
+  done
   ip -n "$(ns switch)" link add bridge type bridge mcast_snooping 0
   ip -n "$(ns switch)" link set bridge up
   plug "$@"
