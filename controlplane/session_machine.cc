@@ -289,7 +289,7 @@ TimePoint SessionMachine::State::NextDeadline(const PathState& path) const {
   TimePoint next = KeepAliveDue(path);
   if (path.pending) next = std::min(next, path.pending->due);
   if (path.handshaking()) {
-    next = std::min(next, path.next_init);
+    next = std::min({next, path.next_init, path.sig_overdue});
   } else {
     next = std::min({next, RenewalDue(path), SilenceDue(path)});
   }

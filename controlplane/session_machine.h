@@ -46,9 +46,9 @@ using Duration = std::chrono::steady_clock::duration;
 
 using SessionId = uint64_t;  // never used twice in a process
 
-// At most so many sessions are up at a time on one path with us in one role, that is, may a message with
-// one header be of: the one in use, the one before, and handshakes that were run side by side.
-inline constexpr size_t kMaxSessionsPerDirection = 4;
+// At most so many sessions are up at a time on one path with us in one role: a message is of the one in use
+// or of the one that takes, or has taken, its place.
+inline constexpr size_t kMaxSessionsPerDirection = 2;
 
 // Which identities may have a session. Asked with a verified signature.
 class PeerPolicy {

@@ -19,7 +19,11 @@ void Advance(std::optional<TimePoint>& latest, const std::optional<TimePoint>& r
 
 void SessionMachine::State::HandleTraffic(TimePoint now, PathState& path, Session& session,
                                           const SessionTraffic& traffic) {
-  session.traffic = traffic;
+  session.last_rx = traffic.last_rx;
+  // The grace time counts from when the other side was last seen to use it.
+  if (session.replaced() && traffic.last_rx) {
+    session.retire_at = std::max(session.retire_at, *traffic.last_rx + options.grace);
+  }
   Advance(path.last_rx, traffic.last_rx);
   Advance(path.last_data_rx, traffic.last_data_rx);
   Advance(path.last_tx, traffic.last_tx);
@@ -38,6 +42,12 @@ void SessionMachine::State::HandleTraffic(TimePoint now, PathState& path, Sessio
     path.unanswered_since = path.last_data_tx;
   }
 
+  const TimePoint heard = std::max(session.up, session.last_rx.value_or(session.up));
+  if (session.unanswered_since && heard > session.unanswered_since) session.unanswered_since.reset();
+  if (!session.unanswered_since && traffic.last_data_tx > heard) {
+    session.unanswered_since = traffic.last_data_tx;
+  }
+
   // It was there after all. Unless a sig has gone out: then the handshake is as good as done.
   const bool unfounded = path.cause == Cause::kSuspicion && KnownToCope(path) && alive > path.begun;
   if (unfounded && std::none_of(path.attempts.begin(), path.attempts.end(),
@@ -47,13 +57,18 @@ void SessionMachine::State::HandleTraffic(TimePoint now, PathState& path, Sessio
 }
 
 TimePoint SessionMachine::State::SilenceDue(const PathState& path) const {
-  if (!path.unanswered_since || path.handshaking() || path.pending) return kNever;
-  const Session* const lead = Lead(path);
-  if (lead == nullptr || !lead->peer.capabilities.has(Capabilities::kPassiveKeepAlive)) {
-    return kNever;
+  const Session* const sending = Sending(path);
+  if (sending == nullptr || path.handshaking() || path.pending) return kNever;
+  std::optional<TimePoint> since;
+  if (sending->peer.capabilities.has(Capabilities::kPassiveKeepAlive)) {
+    since = path.unanswered_since;
+  } else if (sending->peer.capabilities.is_original() && sending->role == Role::kResponder) {
+    // It need not answer. But what it no longer has in this slot it swallows without a NACK, while in
+    // the other slot it would complain: so ours goes there.
+    since = sending->unanswered_since;
   }
-  return *path.unanswered_since + options.silence_before_redial +
-         path.rtt.value_or(Duration::zero());
+  if (!since) return kNever;
+  return *since + options.silence_before_redial + path.rtt.value_or(Duration::zero());
 }
 
 TimePoint SessionMachine::State::KeepAliveDue(const PathState& path) const {
@@ -136,19 +151,27 @@ void SessionMachine::State::HandleHint(TimePoint now, const Path& where, Role ro
   ++counters.hints_received;
   PathState* const path = FindPath(where);
   if (path == nullptr) return;
-  const bool meant = std::any_of(
-      path->sessions.begin(), path->sessions.end(),
-      [role](const Session& session) { return session.role == role && !session.replaced(); });
-  if (meant) Suspect(now, *path);
+  const Session* meant = nullptr;
+  for (const Session& session : path->sessions) {
+    if (session.role == role && !session.replaced()) meant = &session;
+  }
+  // What came back sooner than a round trip was about the session before.
+  if (meant == nullptr || now - meant->up < path->rtt.value_or(Duration::zero()) * 3 / 4) return;
+  // An original peer may have lost the one session and still use the other.
+  Suspect(now, *path,
+          meant->peer.capabilities.is_original() ? meant->last_rx : path->last_rx);
 }
 
-// Starts a handshake beside the running session, unless the peer shows signs of life: then the hint is
-// forged or old.
-void SessionMachine::State::Suspect(TimePoint now, PathState& path) {
-  const auto recent = [&](const std::optional<TimePoint>& t) {
-    return t && now - *t < options.hint_interval;
+// Starts a handshake beside the running session, unless the peer has just shown signs of life: then the
+// hint is forged or old.
+void SessionMachine::State::Suspect(TimePoint now, PathState& path,
+                                    const std::optional<TimePoint>& last_rx) {
+  const auto within = [now](const std::optional<TimePoint>& t, Duration interval) {
+    return t && now - *t < interval;
   };
-  if (path.handshaking() || path.pending || recent(path.last_rx) || recent(path.last_hint)) return;
+  if (path.handshaking() || path.pending) return;
+  if (within(last_rx, options.hint_interval * 3 / 4)) return;
+  if (within(path.last_hint, options.hint_interval)) return;
   if (!hint_obeying.Allow(now, path.path)) return;
   ++counters.hints_obeyed;
   path.last_hint = now;
@@ -176,7 +199,7 @@ void SessionMachine::State::HandleUnopened(TimePoint now, const Path& where,
     ++counters.hints_sent;
     Send(where, BuildNoSessionHint(header));
   }
-  if (path != nullptr && path->dialled) Suspect(now, *path);
+  if (path != nullptr && path->dialled) Suspect(now, *path, path->last_rx);
 }
 
 }  // namespace noisegate::controlplane

@@ -27,10 +27,10 @@ void SessionMachine::State::HandleInit(TimePoint now, const Path& path,
   // comes from it; and what we still send on that would end the handshake that it wants now. Ours, in its
   // other slot, gets out of that.
   PathState* const known = FindPath(path);
-  const Session* const lead = known != nullptr ? Lead(*known) : nullptr;
-  if (lead != nullptr && lead->role == dataplane::Role::kResponder &&
-      lead->peer.capabilities.is_original()) {
-    Suspect(now, *known);
+  const Session* const sending = known != nullptr ? Sending(*known) : nullptr;
+  if (sending != nullptr && sending->role == dataplane::Role::kResponder &&
+      sending->peer.capabilities.is_original()) {
+    Suspect(now, *known, sending->last_rx);
   }
 }
 
@@ -59,12 +59,22 @@ void SessionMachine::State::Accept(TimePoint now, const Path& where, SecuredHand
   PathState* path = FindPath(where);
   const auto wanted = path != nullptr ? path->dialled : std::nullopt;
   if (const auto refused = Judge(peer, wanted)) return Reject(path, *refused, &peer);
+  if (path != nullptr && std::any_of(path->sessions.begin(), path->sessions.end(), [&](const Session& s) {
+        return s.role == secured.role() && !s.heard && s.created > created;
+      })) {
+    // The initiator has given this one up for the other, and the network has swapped them.
+    return Reject(DropReason::kUnexpectedHandshake);
+  }
   auto sig = secured.WriteSig(identity, options.offered);
   if (path == nullptr) path = FindOrAddPath(where);
   if (path == nullptr || !sig.ok()) return Reject(DropReason::kTableFull);
 
   ++counters.handshakes_responder;
   path->rtt = now - created;
+  // Now it is certain, and nothing more may be sent there.
+  for (size_t i = path->sessions.size(); peer.capabilities.is_original() && i-- > 0;) {
+    if (path->sessions[i].role == secured.role()) TakeDown(*path, i, DownCause::kReplaced);
+  }
   // Before the sig goes out, so that the data plane can open what the initiator sends on having it.
   BringUp(now, *path, std::move(secured), created, std::move(peer));
   Send(where, *std::move(sig));

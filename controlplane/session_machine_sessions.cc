@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <utility>
 
 #include "controlplane/sealed_datagram.h"
 #include "controlplane/session_machine_state.h"
@@ -40,8 +41,13 @@ SessionMachine::State::Session& SessionMachine::State::BringUp(TimePoint now, Pa
   session.send_key = secured.send_key().Clone();
   session.receive_key = secured.receive_key().Clone();
   session.created = created;
-  session.send_until = created + options.send_life;
+  session.up = now;
+  // The responder cannot know how long init was on its way; it was less than a round trip.
+  const Duration unseen = role == Role::kResponder ? path.rtt.value_or(Duration::zero()) : Duration();
+  session.send_until = created + options.send_life - unseen;
   session.receive_until = created + options.session_life;
+  // An original peer sends up to the end of a session's life, and some of that is then on the way.
+  if (session.peer.capabilities.is_original()) session.receive_until += options.grace;
   session.renew_at = role == Role::kInitiator
                          ? created + options.renew_after + 2 * jitter - options.renew_jitter
                          : created + options.responder_renews_after + jitter;
@@ -79,9 +85,10 @@ void SessionMachine::State::StartSending(TimePoint now, PathState& path, Session
   path.last_failure.clear();
   if (session.peer.capabilities.is_original()) {
     Supersede(now, path, session);  // it has dropped the one before
+    if (std::exchange(path.unblocks, false)) Unblock(now, path);
   } else {
     session.confirms_left = kConfirmations - 1;
-    session.confirm_pause = std::max(kFirstRepeat, 2 * path.rtt.value_or(milliseconds(0)));
+    session.confirm_pause = kFirstRepeat;
     session.confirm_at = now + session.confirm_pause;
   }
   SendEmpty(now, path, session.id);
@@ -105,9 +112,11 @@ void SessionMachine::State::Heard(TimePoint now, PathState& path, Session& sessi
 
   path.tries = 0;
   path.last_failure.clear();
+  // An original peer keeps what comes of our own handshake, in its other slot, so that is seen through.
+  if (session.peer.capabilities.is_original()) return;
   // So that the initiator stops confirming, and knows when its old session may go.
-  if (!session.peer.capabilities.is_original()) SendEmpty(now, path, session.id);
-  // Both have dialled, and this is as good as what our own handshake would have brought.
+  SendEmpty(now, path, session.id);
+  // Where both have dialled, this is as good as what our own handshake would have brought.
   const bool enough = path.handshaking() && path.target == session.peer_id() &&
                       path.begun - session.created < options.renew_after / 4;
   if (enough) EndHandshake(path);
@@ -179,28 +188,34 @@ TimePoint SessionMachine::State::RenewalDue(const PathState& path) const {
   if (!path.dialled && !since_created(path.last_data_rx) && !since_created(path.last_data_tx)) {
     return kNever;
   }
-  // Three tries of two round trips each should fit in before sending must stop. Where they are long,
-  // the renewal begins that much earlier.
-  const Duration wanted = 6 * path.rtt.value_or(milliseconds(0));
+  // Six tries of two round trips each should fit in before sending must stop. Where round trips are
+  // long, the renewal begins that much earlier.
+  const Duration wanted = 12 * path.rtt.value_or(milliseconds(0));
   const Duration room = options.send_life - options.renew_after;
   const Duration early =
       std::clamp<Duration>(wanted - room, Duration::zero(), options.renew_after / 4);
   return lead->renew_at - early;
 }
 
-// Bounds what the data plane must try a message against, and what one peer can take up.
+// Bounds what the data plane must try a message against, and what one peer can take up. An initiator that
+// sends the sig of another handshake has given up the one before, so a session that nothing has come on is
+// the first to go; then one that is in its grace time; then the oldest.
 void SessionMachine::State::MakeRoom(PathState& path, Role role) {
-  const auto worse = [](const Session& a, const Session& b) {
-    const auto rank = [](const Session& s) { return s.replaced() ? 0 : s.confirmed() ? 2 : 1; };
-    return rank(a) != rank(b) ? rank(a) < rank(b) : a.created < b.created;
-  };
-  size_t count = 0;
-  size_t worst = 0;
-  for (size_t i = 0; i < path.sessions.size(); ++i) {
-    if (path.sessions[i].role != role) continue;
-    if (count++ == 0 || worse(path.sessions[i], path.sessions[worst])) worst = i;
+  const auto rank = [](const Session& s) { return !s.confirmed() ? 0 : s.replaced() ? 1 : 2; };
+  for (;;) {
+    size_t count = 0;
+    size_t first = 0;
+    for (size_t i = 0; i < path.sessions.size(); ++i) {
+      const Session& session = path.sessions[i];
+      if (session.role != role) continue;
+      if (count++ == 0 || rank(session) < rank(path.sessions[first])) first = i;
+    }
+    if (count < kMaxSessionsPerDirection &&
+        (count == 0 || path.sessions[first].confirmed())) {
+      return;
+    }
+    TakeDown(path, first, DownCause::kReplaced);
   }
-  if (count >= kMaxSessionsPerDirection) TakeDown(path, worst, DownCause::kReplaced);
 }
 
 void SessionMachine::State::TakeDown(PathState& path, size_t index, DownCause cause) {
@@ -214,25 +229,32 @@ void SessionMachine::State::TakeDown(PathState& path, size_t index, DownCause ca
 }
 
 void SessionMachine::State::ExpireSessions(TimePoint now, PathState& path) {
+  if (std::any_of(path.sessions.begin(), path.sessions.end(),
+                  [now](const Session& session) { return session.unblock_at <= now; })) {
+    Unblock(now, path);
+  }
   for (size_t i = path.sessions.size(); i-- > 0;) {
     const Session& session = path.sessions[i];
     if (session.receive_until <= now) {
       TakeDown(path, i, DownCause::kExpired);
     } else if (session.retire_at <= now) {
       TakeDown(path, i, DownCause::kReplaced);
-    } else if (session.unblock_at <= now) {
-      UnblockOriginal(path, i);
     }
   }
 }
 
-// An original peer dials because it has something to send, and sends it as soon as it is ready. If
-// nothing came, our sig met a handshake that it had given up, and now blocks its dialling for a minute.
-// A resp without a body clears that; the next time it dials, it starts afresh.
-void SessionMachine::State::UnblockOriginal(PathState& path, size_t index) {
+// Clears the slot in which an original peer dials. It dials because it has something to send, and sends
+// it as soon as it is ready. Where nothing comes, one of our datagrams has met a slot that it had
+// emptied: that makes it wait for a resp to an init that it never sent, and blocks its dialling for a
+// minute. A resp without a body ends that, and the next time it dials, it starts afresh.
+void SessionMachine::State::Unblock(TimePoint now, PathState& path) {
   Send(path.path,
        BareDatagram({dataplane::Direction::kResponderToInitiator, dataplane::kCounterResp}));
-  TakeDown(path, index, DownCause::kExpired);
+  for (Session& session : path.sessions) {
+    if (session.role != Role::kResponder || session.replaced()) continue;
+    session.retire_at = now + (session.heard ? options.grace : Duration::zero());
+    session.unblock_at = kNever;
+  }
 }
 
 }  // namespace noisegate::controlplane

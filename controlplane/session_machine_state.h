@@ -29,9 +29,8 @@
 
 namespace noisegate::controlplane {
 
-// Init datagrams of one path that may be answered, and how many answers may be taken up at a time.
+// Init datagrams of one path that may still be answered.
 inline constexpr size_t kMaxAttempts = 5;
-inline constexpr size_t kMaxSigExchanges = 2;
 // Sig datagrams of one path that wait for the resp that they overtook.
 inline constexpr size_t kMaxEarlySigs = 2;
 // A session is renewed when so few counters are left: 13 s of 10 Mpps.
@@ -48,6 +47,7 @@ struct SessionMachine::State {
     crypto::Secret<32> send_key;     // for the close
     crypto::Secret<32> receive_key;  // likewise
     TimePoint created;               // when its init was sent or received
+    TimePoint up;                    // when it was given to the data plane
     TimePoint send_until;
     TimePoint receive_until;
     TimePoint renew_at;
@@ -55,9 +55,10 @@ struct SessionMachine::State {
     TimePoint confirm_at = kNever;   // initiator: when to repeat the empty message,
     Duration confirm_pause{};        // doubled each time,
     uint32_t confirms_left = 0;      // and how often still
-    TimePoint unblock_at = kNever;   // original initiator that never used it: see UnblockOriginal
+    TimePoint unblock_at = kNever;   // original initiator that has not used it: see Unblock
     bool heard = false;              // a message has opened: the other side has it, too
-    SessionTraffic traffic;
+    std::optional<TimePoint> last_rx;
+    std::optional<TimePoint> unanswered_since;  // data went out on it and nothing has come in since
 
     const crypto::PeerId& peer_id() const { return peer.public_key->id(); }
     bool confirmed() const { return role == dataplane::Role::kInitiator || heard; }
@@ -69,8 +70,7 @@ struct SessionMachine::State {
     InitiatorHandshake handshake;
     TimePoint started;
     std::optional<SecuredHandshake> secured;  // once resp has come
-    TimePoint sig_sent;
-    TimePoint sig_overdue;  // no longer counts as an exchange under way
+    std::optional<TimePoint> sig_sent;        // at most one attempt of a path at a time
   };
 
   // A finished handshake with an original peer, in the pause between sig and the first data.
@@ -96,9 +96,11 @@ struct SessionMachine::State {
     TimePoint begun;                       // when the first init was due
     TimePoint next_init;
     std::vector<Attempt> attempts;         // oldest first
+    TimePoint sig_overdue = kNever;        // when the exchange of sigs may be given up for another
     std::vector<std::vector<uint8_t>> early_sigs;
     std::optional<PendingUp> pending;
     bool held = false;                     // HoldSending was said and not taken back
+    bool unblocks = false;                 // see Unblock
 
     // What is remembered from one handshake to the next.
     uint32_t tries = 0;  // inits since the last session came up
@@ -152,9 +154,12 @@ struct SessionMachine::State {
   void ContinueHandshake(TimePoint now, PathState& path);
   void SendInit(TimePoint now, PathState& path);
   void TakeUp(TimePoint now, PathState& path, size_t attempt, SecuredHandshake secured);
-  bool TrySig(TimePoint now, PathState& path, size_t attempt, std::span<const uint8_t> datagram);
-  void Finish(TimePoint now, PathState& path, size_t attempt, ProvenPeer peer);
-  Duration RetryDelay(const PathState& path);
+  void SendSig(TimePoint now, PathState& path);
+  bool TrySig(TimePoint now, PathState& path, std::span<const uint8_t> datagram);
+  void Finish(TimePoint now, PathState& path, Attempt attempt, ProvenPeer peer);
+  Duration RetryDelay(TimePoint now, const PathState& path);
+  // How long an original peer may still read, or not yet have read, what was sent before.
+  Duration OriginalPause(const PathState& path) const;
   // Whether attempts may run side by side: an original peer drops the one for the other.
   bool KnownToCope(const PathState& path) const;
 
@@ -184,7 +189,7 @@ struct SessionMachine::State {
   TimePoint RenewalDue(const PathState& path) const;
   bool Simultaneous(const Session& a, const Session& b) const;
   crypto::PeerId InitiatorOf(const Session& session) const;
-  void UnblockOriginal(PathState& path, size_t session);
+  void Unblock(TimePoint now, PathState& path);
 
   // --- session_machine_liveness.cc ---
   void HandleTraffic(TimePoint now, PathState& path, Session& session,
@@ -196,7 +201,7 @@ struct SessionMachine::State {
   void HandleClose(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
   void HandleHint(TimePoint now, const Path& path, dataplane::Role role);
   void HandleUnopened(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
-  void Suspect(TimePoint now, PathState& path);
+  void Suspect(TimePoint now, PathState& path, const std::optional<TimePoint>& last_rx);
   void SendClose(const Path& path, const Session& session);
 
   // --- data ---

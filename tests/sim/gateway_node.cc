@@ -30,12 +30,12 @@ std::array<uint8_t, 4> AadOf(uint32_t counter) {
   return aad;
 }
 
+}  // namespace
+
 uint64_t NextMessageNumber() {
   static uint64_t next = 1;
   return next++;
 }
-
-}  // namespace
 
 crypto::PrivateKey TestKey(uint64_t number) {
   std::array<uint8_t, 32> seed{};

@@ -26,6 +26,7 @@ using controlplane::SessionMachine;
 // An identity made from a number.
 crypto::PrivateKey TestKey(uint64_t number);
 Endpoint TestEndpoint(uint32_t number);  // 10.0.0.number:4242
+uint64_t NextMessageNumber();            // unique in the process
 
 class AdmitSet final : public controlplane::PeerPolicy {
  public:
@@ -81,7 +82,7 @@ class GatewayNode final : public Node {
   Session* Sending(TimePoint now, const Endpoint& to);
   bool IsUp(const Endpoint& to) { return Sending(network_->now(), to) != nullptr; }
 
-  // Numbers of messages. Each is unique over all nodes of a run.
+  // Numbers of messages.
   const std::set<uint64_t>& survived() const { return survived_; }  // the network let them through
   const std::multiset<uint64_t>& received() const { return received_; }
   const std::set<uint64_t>& told() const { return told_; }

@@ -27,7 +27,7 @@ bool VirtualNetwork::Send(const Endpoint& from, const Endpoint& to,
   const int copies = random_.Chance(faults_.duplicate) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     Duration delay = random_.Between(faults_.min_delay, faults_.max_delay);
-    if (random_.Chance(faults_.reorder)) delay += faults_.max_delay;
+    if (random_.Chance(faults_.reorder)) delay += faults_.reorder_by;
     if (random_.Chance(faults_.loss)) continue;
     deliveries_.push({now_ + delay, sent_++, from, to, {datagram.begin(), datagram.end()}});
     arrives = true;

@@ -40,9 +40,10 @@ class SeededRandom final : public crypto::Random {
 struct Faults {
   double loss = 0;                                  // of each copy
   double duplicate = 0;                             // sent twice, with delays of their own
-  Duration min_delay = std::chrono::milliseconds(5);  // one way
+  double reorder = 0;                               // held back by reorder_by, so that others overtake it
+  Duration min_delay = std::chrono::milliseconds(5);  // one way, evenly spread
   Duration max_delay = std::chrono::milliseconds(5);
-  double reorder = 0;                               // takes max_delay longer still
+  Duration reorder_by = std::chrono::milliseconds(5);
 };
 
 // Somebody at an endpoint.
