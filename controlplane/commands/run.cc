@@ -36,7 +36,7 @@ using controlplane::LogLevel;
 using controlplane::TimePoint;
 
 // How long the closes get to leave the gateway: well within the second in which it must be gone.
-constexpr std::chrono::milliseconds kGoodbyeTime{100};
+constexpr std::chrono::milliseconds kGoodbyeTime{50};
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
