@@ -19,8 +19,25 @@ rte_mempool* MakePacketPool(const char* name, uint32_t count, uint32_t frame_siz
   const uint32_t data_size = RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(room, 64u);
   if (data_size > UINT16_MAX) return nullptr;
   const uint32_t cache = count / 4 >= kCachePerLcore ? kCachePerLcore : 0;
-  return rte_pktmbuf_pool_create(name, count, cache, kNoteSize,
-                                 static_cast<uint16_t>(data_size), SOCKET_ID_ANY);
+
+  // What rte_pktmbuf_pool_create does, but with buffers back to back where pages are small, too. The
+  // AF_XDP driver shows the kernel count × size bytes from the first buffer on; with gaps at the ends
+  // of 4 KiB pages the last third would lie behind that, and the kernel would never fill them.
+  rte_mempool* pool =
+      rte_mempool_create_empty(name, count, sizeof(rte_mbuf) + kNoteSize + data_size, cache,
+                               sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY,
+                               RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+  if (pool == nullptr) return nullptr;
+  rte_pktmbuf_pool_private sizes = {};
+  sizes.mbuf_data_room_size = static_cast<uint16_t>(data_size);
+  sizes.mbuf_priv_size = kNoteSize;
+  rte_pktmbuf_pool_init(pool, &sizes);
+  if (rte_mempool_populate_default(pool) < 0) {
+    rte_mempool_free(pool);
+    return nullptr;
+  }
+  rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+  return pool;
 }
 
 rte_mbuf* CopyToPacket(rte_mempool* pool, std::span<const uint8_t> bytes) {
