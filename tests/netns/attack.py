@@ -5,8 +5,8 @@
 
 KIND is one of those in KINDS below; `replay` sends what --capture (a pcap file of tcpdump) holds for
 --to. `--from any` makes up strangers. Frames are built beforehand, so that sending one costs a system
-call and nothing else. Prints {"sent": N, "seconds": S}; exit 1 where the rate could not be kept within a
-tenth. Takes no part in the protocol and knows no key.
+call and nothing else. Prints {"sent": N, "seconds": S, …}; exit 1 where it took twice the time to send them. Takes
+no part in the protocol and knows no key.
 """
 import argparse
 import ipaddress
@@ -223,8 +223,8 @@ def main():
                                   args.seconds)
     print(json.dumps({"kind": args.kind, "sent": sent, "seconds": round(seconds, 2),
                       "refused": refused, "distinct": len(packets)}))
-    if seconds > args.seconds * 1.1:
-        sys.exit(f"only {sent / seconds:.0f} packets a second")
+    if seconds > args.seconds * 2:
+        sys.exit(f"only {sent / seconds:.0f} packets a second: this machine is too busy")
 
 
 main()
