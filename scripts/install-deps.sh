@@ -20,12 +20,11 @@ packages=(
 )
 
 missing() {
-  local package state
-  for package in "${packages[@]}"; do
-    # shellcheck disable=SC2016 # dpkg-query expands it
-    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [[ $state == installed ]] || echo "$package"
-  done
+  local installed
+  # shellcheck disable=SC2016 # dpkg-query expands it
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
+    sed -n 's/^installed //p' || true)
+  printf '%s\n' "${packages[@]}" | grep -vxF "$installed" || true
 }
 
 # apt_get COMMAND…: mirrors have hiccups, and another apt may be at work.
