@@ -20,6 +20,11 @@ bool HasMacOfItsOwn(DeviceKind kind) {
   return kind == DeviceKind::kPci || kind == DeviceKind::kAfXdp || kind == DeviceKind::kAfPacket;
 }
 
+// The kinds whose MTU the kernel knows, and must be told.
+bool IsKernelInterface(DeviceKind kind) {
+  return kind == DeviceKind::kAfXdp || kind == DeviceKind::kAfPacket || kind == DeviceKind::kTap;
+}
+
 // A locally administered address made of the names (FNV-1a).
 MacAddress MacOfNames(const std::string& gateway, const std::string& port) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -130,6 +135,10 @@ absl::Status Port::Configure() {
     return Error(absl::StrCat("it refuses ", queues_, " queues and an mtu of ", options_.mtu).c_str(),
                  error);
   }
+  if (!IsKernelInterface(options_.kind)) return absl::OkStatus();
+  if (const int error = rte_eth_dev_set_mtu(device_id_, options_.mtu); error != 0) {
+    return Error(absl::StrCat("the interface refuses an mtu of ", options_.mtu).c_str(), error);
+  }
   return absl::OkStatus();
 }
 
@@ -150,14 +159,6 @@ absl::Status Port::SetUpQueues() {
             rte_eth_tx_queue_setup(device_id_, q, tx_descriptors, SOCKET_ID_ANY, nullptr);
         error != 0) {
       return Error(absl::StrCat("transmit queue ", q).c_str(), error);
-    }
-  }
-  // Only a change is asked for: on an interface of the host it is seen by others.
-  uint16_t mtu = 0;
-  if (rte_eth_dev_get_mtu(device_id_, &mtu) == 0 && mtu != options_.mtu) {
-    const int error = rte_eth_dev_set_mtu(device_id_, options_.mtu);
-    if (error != 0 && error != -ENOTSUP) {
-      return Error(absl::StrCat("it refuses an mtu of ", options_.mtu).c_str(), error);
     }
   }
   if (const int error = rte_eth_dev_start(device_id_); error != 0) {

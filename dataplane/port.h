@@ -32,6 +32,8 @@ struct PortContext {
 class Port {
  public:
   // Plugs the device in, configures its queues and starts it. The message names port and device.
+  // An interface that had an AF_XDP port can have one again only in another process, because DPDK's
+  // driver does not let go of the socket before.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PortOptions& options, PortIndex index,
                                                     const PortContext& context);
   // Stops the device and unplugs it: a tap disappears, an XDP program is detached. No worker may use
