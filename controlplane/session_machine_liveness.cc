@@ -36,7 +36,7 @@ void SessionMachine::State::HandleTraffic(TimePoint now, PathState& path, Sessio
   if (!path.unreplied_since && path.last_data_rx > path.last_tx) {
     path.unreplied_since = path.last_data_rx;
   }
-  const TimePoint alive = std::max(path.last_proof, path.last_rx.value_or(path.last_proof));
+  const TimePoint alive = LastSign(path);
   if (path.unanswered_since && alive > path.unanswered_since) path.unanswered_since.reset();
   if (!path.unanswered_since && path.last_data_tx > alive) {
     path.unanswered_since = path.last_data_tx;
@@ -54,6 +54,10 @@ void SessionMachine::State::HandleTraffic(TimePoint now, PathState& path, Sessio
                                 [](const Attempt& attempt) { return attempt.secured.has_value(); })) {
     EndHandshake(path);
   }
+}
+
+TimePoint SessionMachine::State::LastSign(const PathState& path) const {
+  return std::max(path.last_proof, path.last_rx.value_or(path.last_proof));
 }
 
 TimePoint SessionMachine::State::SilenceDue(const PathState& path) const {
@@ -157,9 +161,8 @@ void SessionMachine::State::HandleHint(TimePoint now, const Path& where, Role ro
   }
   // What came back sooner than a round trip was about the session before.
   if (meant == nullptr || now - meant->up < path->rtt.value_or(Duration::zero()) * 3 / 4) return;
-  // An original peer may have lost the one session and still use the other.
-  Suspect(now, *path,
-          meant->peer.capabilities.is_original() ? meant->last_rx : path->last_rx);
+  // An original peer may never have got our sig, or have lost the one session and still use the other.
+  Suspect(now, *path, meant->peer.capabilities.is_original() ? meant->last_rx : LastSign(*path));
 }
 
 // Starts a handshake beside the running session, unless the peer has just shown signs of life: then the
@@ -199,7 +202,7 @@ void SessionMachine::State::HandleUnopened(TimePoint now, const Path& where,
     ++counters.hints_sent;
     Send(where, BuildNoSessionHint(header));
   }
-  if (path != nullptr && path->dialled) Suspect(now, *path, path->last_rx);
+  if (path != nullptr && path->dialled) Suspect(now, *path, LastSign(*path));
 }
 
 }  // namespace noisegate::controlplane

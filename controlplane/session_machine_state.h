@@ -197,6 +197,7 @@ struct SessionMachine::State {
   void SendKeepAlives(TimePoint now, PathState& path);
   TimePoint KeepAliveDue(const PathState& path) const;
   TimePoint SilenceDue(const PathState& path) const;
+  TimePoint LastSign(const PathState& path) const;  // of life, authenticated
   void SendEmpty(TimePoint now, PathState& path, SessionId id);
   void HandleClose(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
   void HandleHint(TimePoint now, const Path& path, dataplane::Role role);

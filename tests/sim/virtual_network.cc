@@ -22,7 +22,7 @@ Duration SeededRandom::Between(Duration low, Duration high) {
 
 bool VirtualNetwork::Send(const Endpoint& from, const Endpoint& to,
                           std::span<const uint8_t> datagram) {
-  if (tap_) tap_(from, to, datagram);
+  if (tap_ && tap_(from, to, datagram)) return false;
   bool arrives = false;
   const int copies = random_.Chance(faults_.duplicate) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {

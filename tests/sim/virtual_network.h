@@ -57,8 +57,8 @@ class Node {
 
 class VirtualNetwork {
  public:
-  // Sees every datagram as it is sent, before any fault: where attackers and tests listen.
-  using Tap = std::function<void(const Endpoint& from, const Endpoint& to,
+  // Sees every datagram as it is sent, before any fault: where attackers and tests listen. True loses it.
+  using Tap = std::function<bool(const Endpoint& from, const Endpoint& to,
                                  std::span<const uint8_t> datagram)>;
 
   VirtualNetwork(uint64_t seed, Faults faults) : faults_(faults), random_(seed) {}
