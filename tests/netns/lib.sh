@@ -249,8 +249,8 @@ capture_end() {
   wait "$pid_of_capture" || true
 }
 
-# http_server NAME: serves $dir/www on port 8000, over both families. fetch NAME ADDRESS [SECONDS]: gets /file
-# to standard output; speed and errors go to curl.log.
+# http_server NAME: serves $dir/www on port 8000, over both families. fetch NAME ADDRESS FILE: gets one of its files
+# to standard output, within two minutes; speed and errors go to curl.log.
 http_server() {
   ip netns exec "$(ns "$1")" python3 -m http.server 8000 --bind :: --directory "$dir/www" >"$dir/http.log" 2>&1 &
   await 5 "the HTTP server" on "$1" curl -s -o "$dir/index" http://127.0.0.1:8000/
@@ -258,8 +258,7 @@ http_server() {
 fetch() {
   local address=$2
   [[ $address != *:* ]] || address="[$address]"
-  on "$1" curl -sS --max-time "${3:-120}" -w '%{stderr}%{speed_download}\n' \
-    "http://$address:8000/file" 2>>"$dir/curl.log"
+  on "$1" curl -sS --max-time 120 -w '%{stderr}%{speed_download}\n' "http://$address:8000/$3" 2>>"$dir/curl.log"
 }
 
 # side_by_side "ARGUMENTS" "ARGUMENTS"…: runs this test once with each, all at the same time, and exits. in_turn: one

@@ -13,7 +13,7 @@
 seconds=${NOISEGATE_PING_SECONDS:-150}
 
 if [[ $# == 0 ]]; then
-  side_by_side "relay tap" "relay af_xdp" "direct tap" "direct af_xdp" "relay af_xdp 2"
+  side_by_side "relay tap" "relay af_xdp" "direct tap" "direct af_xdp" "relay tap 2"
 fi
 
 begin

@@ -28,7 +28,7 @@ want=$(sha256sum <"$dir/www/file")
 http_server host-b
 
 for family in 4 6; do
-  [[ $(fetch host-a "$(host_address b $family)" 30 | sha256sum) == "$want" ]] ||
+  [[ $(fetch host-a "$(host_address b $family)" file | sha256sum) == "$want" ]] ||
     fail "TCP over IPv$family stalled: $(tail -n1 "$dir/curl.log")"
   say "TCP over IPv$family inside: $(tail -n1 "$dir/curl.log") bytes/s"
   await 10 "host-a to be told that $fits bytes fit over IPv$family" told "$family"
@@ -43,7 +43,7 @@ done
 start_all
 for family in 4 6; do
   capture host-a eth0 "$family.pcap" tcp port 8000
-  fetch host-a "$(host_address b $family)" 30 >/dev/null || fail "TCP stalled with clamp_mss"
+  fetch host-a "$(host_address b $family)" file >/dev/null || fail "TCP stalled with clamp_mss"
   capture_end
   # What host-a receives: the SYN-ACK, whose MSS both gateways have seen.
   mss=$(tcpdump -n -r "$dir/$family.pcap" src port 8000 2>/dev/null | grep -o 'mss [0-9]*' | grep -o '[0-9]*')
