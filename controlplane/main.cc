@@ -21,8 +21,8 @@ std::string MessageOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
 
-// An argument that parses by `parse`, a function from text to StatusOr<T>; what it refuses is a usage
-// error that names the argument.
+// An argument that parses by `parse`, a function from text to StatusOr<T>; what it refuses is a
+// usage error that names the argument.
 template <typename T, typename Parse>
 CLI::Option* AddParsed(CLI::App* command, const std::string& name, T* value, Parse parse,
                        const std::string& help) {
@@ -43,8 +43,7 @@ CLI::Option* AddDuration(CLI::App* command, const std::string& name,
     if (duration) return *duration;
     return absl::InvalidArgumentError("expected a duration such as 10ms, 1.5s or 2m");
   };
-  return AddParsed(command, name, value, parse,
-                   help + " [" + config::PrintDuration(*value) + "]")
+  return AddParsed(command, name, value, parse, help + " [" + config::PrintDuration(*value) + "]")
       ->type_name("DURATION");
 }
 
@@ -94,7 +93,7 @@ void AddListen(CLI::App& app, std::function<int()>* run) {
   CLI::App* command = app.add_subcommand(
       "listen",
       "Receives messages on a kernel UDP socket; needs no config and no privileges.\n"
-      "Prints LISTEN PEERID@ADDR once ready, then each message as PEERID@ADDR: TEXT, where the sender's\n"
+      "Prints LISTEN PEERID@ADDR once ready, then each message as PEERID@ADDR: TEXT; the sender's\n"
       "identity is proven. Messages that are no text are printed as hex:….");
   AddParsed(command, "ADDR", &options.local, ParseLocalEndpoint,
             "Where to listen: 0.0.0.0:4242, [::]:4242 for both families, port 0 for a free one")
@@ -117,10 +116,9 @@ void AddListen(CLI::App& app, std::function<int()>* run) {
           "Admit only this peer; may be repeated [anyone]")
       ->type_name("PEERID")
       ->allow_extra_args(false);
-  CLI::Option* count_option =
-      command->add_option("--count", count, "Leave after N messages")
-          ->check(CLI::PositiveNumber.description(""))
-          ->type_name("N");
+  CLI::Option* count_option = command->add_option("--count", count, "Leave after N messages")
+                                  ->check(CLI::PositiveNumber.description(""))
+                                  ->type_name("N");
   command->callback([run, count_option] {
     if (count_option->count() > 0) options.count = count;
     *run = [] { return Listen(options); };
@@ -172,8 +170,8 @@ void AddRun(CLI::App& app, std::function<int()>* run) {
   static RunOptions options;
   CLI::App* command = app.add_subcommand(
       "run",
-      "Runs the gateway in the foreground until SIGTERM or SIGINT, when it says goodbye to its peers.\n"
-      "SIGHUP reads the config again.");
+      "Runs the gateway in the foreground until SIGTERM or SIGINT; then it says goodbye to its\n"
+      "peers. SIGHUP reads the config again.");
   command->add_option("CONFIG", options.config, "The config file")->required()->type_name("");
   command->callback([run] { *run = [] { return Run(options); }; });
 }
@@ -186,8 +184,9 @@ void AddSocket(CLI::App* command, std::string* socket) {
 void AddShow(CLI::App& app, std::function<int()>* run) {
   static ShowOptions options;
   CLI::App* command = app.add_subcommand("show", "Shows what a running gateway does.");
-  command->add_option("WHAT", options.what,
-                      "overview, peers, sessions, ports, workers or drops [overview]")
+  command
+      ->add_option("WHAT", options.what,
+                   "overview, peers, sessions, ports, workers or drops [overview]")
       ->check(CLI::IsMember({"overview", "peers", "sessions", "ports", "workers", "drops"})
                   .description(""))
       ->type_name("");
@@ -201,8 +200,8 @@ void AddReload(CLI::App& app, std::function<int()>* run) {
   static ReloadOptions options;
   CLI::App* command = app.add_subcommand(
       "reload",
-      "Makes a running gateway read its config again. Sessions that did not change go on; a config\n"
-      "with a problem changes nothing.");
+      "Makes a running gateway read its config again. Sessions that did not change go on; a\n"
+      "config with a problem changes nothing.");
   AddSocket(command, &options.socket);
   command->callback([run] { *run = [] { return Reload(options); }; });
 }
@@ -211,8 +210,8 @@ void AddDemo(CLI::App& app, std::function<int()>* run) {
   static DemoOptions options;
   CLI::App* command = app.add_subcommand(
       "demo",
-      "Runs two gateways and a relay in this process, with traffic between them; needs no privileges,\n"
-      "hugepages or interfaces. Exits with 0 only if every packet arrived intact.");
+      "Runs two gateways and a relay in this process, with traffic between them; needs no\n"
+      "privileges, hugepages or interfaces. Exits with 0 only if every packet arrived intact.");
   const auto parse = [](const std::string& text) -> absl::StatusOr<std::chrono::microseconds> {
     const auto duration = config::ParseDuration(text + "s");
     if (duration && duration->count() > 0) return *duration;

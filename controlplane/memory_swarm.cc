@@ -22,8 +22,8 @@ class MemorySwitch::Port final : public DatagramSwarm {
                     std::span<const uint8_t> datagram) override {
     if (stripe != 0) return absl::InvalidArgumentError("a memory swarm has one stripe");
     if (datagram.size() > network_->options_.mtu) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("datagram of ", datagram.size(), " bytes; ", network_->options_.mtu, " fit"));
+      return absl::InvalidArgumentError(absl::StrCat("datagram of ", datagram.size(), " bytes; ",
+                                                     network_->options_.mtu, " fit"));
     }
     network_->Send(local_, destination, datagram);
     return absl::OkStatus();

@@ -31,9 +31,9 @@ class MemorySwitch {
     size_t queue_datagrams = 1024;  // at each swarm; more are lost
   };
   // Sees every datagram before it can be lost; false loses it.
-  using Filter = std::function<bool(const dataplane::Endpoint& source,
-                                    const dataplane::Endpoint& destination,
-                                    std::span<const uint8_t> datagram)>;
+  using Filter =
+      std::function<bool(const dataplane::Endpoint& source, const dataplane::Endpoint& destination,
+                         std::span<const uint8_t> datagram)>;
 
   MemorySwitch();
   explicit MemorySwitch(Options options);
@@ -43,8 +43,8 @@ class MemorySwitch {
   // A swarm at `local`, which must be free. It must not outlive the switch.
   std::unique_ptr<DatagramSwarm> Attach(const dataplane::Endpoint& local);
 
-  // Sends as anyone: nothing proves that a datagram comes from its source. Lost silently where nobody
-  // is attached at `destination`, as on a real network.
+  // Sends as anyone: nothing proves that a datagram comes from its source. Lost silently where
+  // nobody is attached at `destination`, as on a real network.
   void Send(const dataplane::Endpoint& source, const dataplane::Endpoint& destination,
             std::span<const uint8_t> datagram);
 

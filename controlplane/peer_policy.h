@@ -1,5 +1,5 @@
-// The two peer policies that an application starts with: admit anyone who proves an identity, or only
-// those listed.
+// The two peer policies that an application starts with: admit anyone who proves an identity, or
+// only those listed.
 #ifndef NOISEGATE_CONTROLPLANE_PEER_POLICY_H_
 #define NOISEGATE_CONTROLPLANE_PEER_POLICY_H_
 
@@ -18,7 +18,8 @@ class AdmitAnyone final : public PeerPolicy {
 
 class AdmitListed final : public PeerPolicy {
  public:
-  explicit AdmitListed(std::span<const crypto::PeerId> peers) : peers_(peers.begin(), peers.end()) {}
+  explicit AdmitListed(std::span<const crypto::PeerId> peers)
+      : peers_(peers.begin(), peers.end()) {}
   bool Admits(const crypto::PeerId& peer) override { return peers_.contains(peer); }
 
  private:

@@ -1,14 +1,13 @@
+// Telling, dialling and turning; secure_swarm_receive.cc has what comes in.
 #include "controlplane/secure_swarm.h"
 
 #include <poll.h>
 
 #include <algorithm>
 #include <cassert>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "controlplane/sealed_datagram.h"
 
 namespace noisegate::controlplane {
 namespace {
@@ -17,7 +16,6 @@ using dataplane::DropReason;
 using dataplane::Endpoint;
 
 constexpr size_t kDatagramsPerPoll = 256;  // so that a flood does not keep timers waiting
-constexpr size_t kMaxEarly = 8;            // messages of one endpoint that wait for their session
 
 }  // namespace
 
@@ -48,9 +46,9 @@ absl::Status SecureSwarm::Tell(const PeerAddress& destination, std::span<const u
   }
   const size_t mtu = Mtu(destination);
   if (bytes.size() > mtu) {
-    return absl::InvalidArgumentError(absl::StrCat("message of ", bytes.size(), " bytes; the path to ",
-                                                   destination.endpoint.ToString().c_str(),
-                                                   " carries ", mtu));
+    return absl::InvalidArgumentError(
+        absl::StrCat("message of ", bytes.size(), " bytes; the path to ",
+                     destination.endpoint.ToString().c_str(), " carries ", mtu));
   }
 
   now_ = options_.now();
@@ -60,8 +58,8 @@ absl::Status SecureSwarm::Tell(const PeerAddress& destination, std::span<const u
     status = EnsureDialled(destination);
     if (status.ok() && !waiting_.Add(now_, destination, bytes)) {
       Drop(DropReason::kNoSessionYet);
-      status = absl::ResourceExhaustedError(
-          absl::StrCat("too many messages wait for a session with ", destination.ToString().c_str()));
+      status = absl::ResourceExhaustedError(absl::StrCat(
+          "too many messages wait for a session with ", destination.ToString().c_str()));
     }
   }
   if (!polling_) Settle();
@@ -186,161 +184,7 @@ void SecureSwarm::GiveUp(const PeerAddress& destination, std::vector<uint8_t> me
 void SecureSwarm::ReportUndelivered() {
   const std::vector<GivenUp> reports = std::exchange(given_up_, {});
   for (const GivenUp& report : reports) {
-    undelivered_({report.destination, report.message, report.reason});
-  }
-}
-
-// --- Receiving ---
-
-void SecureSwarm::HandleDatagram(const Path& path, std::span<const uint8_t> datagram) {
-  if (closed_) return;
-  if (datagram.size() < dataplane::kHeaderSize) return Drop(DropReason::kTruncated);
-  if (!HeaderOf(datagram).is_message()) {
-    machine_.HandleDatagram(now_, path, datagram);
-    DrainMachine();
-  } else if (datagram.size() < dataplane::kOverhead) {
-    Drop(DropReason::kTruncated);
-  } else {
-    HandleTransport(path, datagram);
-  }
-}
-
-void SecureSwarm::HandleTransport(const Path& path, std::span<const uint8_t> datagram) {
-  const auto failure = OpenAndDeliver(path, datagram);
-  if (!failure) return;
-  if (!KeepEarly(path, datagram, *failure)) Drop(*failure);
-  if (*failure == DropReason::kNoSession) {
-    machine_.HandleNoSession(now_, path, datagram);
-    DrainMachine();
-  }
-}
-
-// During a rollover several sessions of one direction are up, and only trying tells whose it is.
-std::optional<DropReason> SecureSwarm::OpenAndDeliver(const Path& path,
-                                                      std::span<const uint8_t> datagram) {
-  const auto channel = channels_.find(path.remote);
-  if (channel == channels_.end()) return DropReason::kNoSession;
-  DropReason reason = DropReason::kNoSession;
-  std::vector<uint8_t> message;
-  for (SwarmSession* session : channel->second.sessions) {
-    if (!session->MayHaveSent(path.stripe, HeaderOf(datagram))) continue;
-    const auto failure = session->Open(now_, datagram, &message);
-    if (!failure) {
-      Deliver(*session, message);
-      return std::nullopt;
-    }
-    reason = *failure;
-  }
-  return reason;
-}
-
-// Only from where we have dialled, so strangers cannot make us keep anything.
-bool SecureSwarm::KeepEarly(const Path& path, std::span<const uint8_t> datagram,
-                            DropReason reason) {
-  const bool of_unknown_key = reason == DropReason::kNoSession || reason == DropReason::kBadTag;
-  const auto channel = channels_.find(path.remote);
-  if (!of_unknown_key || channel == channels_.end() || !channel->second.dialled ||
-      HeaderOf(datagram).direction != dataplane::Direction::kResponderToInitiator) {
-    return false;
-  }
-  std::vector<Early>& early = channel->second.early;
-  if (early.size() == kMaxEarly) {
-    Drop(early.front().reason);
-    early.erase(early.begin());
-  }
-  early.push_back({path, {datagram.begin(), datagram.end()}, reason});
-  return true;
-}
-
-void SecureSwarm::RetryEarly() {
-  for (const Early& early : std::exchange(retries_, {})) {
-    if (!closed_ && OpenAndDeliver(early.path, early.datagram)) Drop(early.reason);
-  }
-}
-
-void SecureSwarm::Deliver(SwarmSession& session, std::span<const uint8_t> message) {
-  const PeerAddress source = session.address();
-  touched_.push_back(session.id());
-  if (!message.empty()) channels_[source.endpoint].last_message = now_;
-  if (!session.confirmed()) {
-    session.set_confirmed();
-    machine_.SessionConfirmed(now_, session.id());
-    Activate(session);
-    DrainMachine();
-  }
-  if (message.empty()) return Drop(DropReason::kKeepAlive);
-  ++counters_.received;
-  // Last, as it may change everything: it may Tell or Close.
-  if (receiver_) receiver_({source, message});
-}
-
-// --- The machine's events ---
-
-// From now on what there is to send goes out on `session`; the one before still receives.
-void SecureSwarm::Activate(SwarmSession& session) {
-  Channel& channel = channels_[session.path().remote];
-  const auto position = std::find(channel.sessions.begin(), channel.sessions.end(), &session);
-  assert(position != channel.sessions.end());
-  std::rotate(channel.sessions.begin(), position, position + 1);
-  channel.held = false;
-  SendWaiting(session);
-}
-
-void SecureSwarm::Handle(SessionUp& up) {
-  auto owned = std::make_unique<SwarmSession>(std::move(up));
-  SwarmSession& session = *owned;
-  sessions_[session.id()] = std::move(owned);
-  Channel& channel = channels_[session.path().remote];
-  channel.sessions.push_back(&session);
-  std::move(channel.early.begin(), channel.early.end(), std::back_inserter(retries_));
-  channel.early.clear();
-  if (session.confirmed()) Activate(session);
-}
-
-void SecureSwarm::Handle(const SessionDown& down) {
-  const auto found = sessions_.find(down.id);
-  if (found == sessions_.end()) return;
-  Channel& channel = channels_[down.path.remote];
-  std::erase(channel.sessions, found->second.get());
-  sessions_.erase(found);
-  // Who said goodbye need not be dialled before there is something to say.
-  if (down.cause == DownCause::kClosedByPeer && channel.sessions.empty()) {
-    LetGo(down.path.remote, channel);
-  }
-  EraseIfUnused(down.path.remote);
-}
-
-void SecureSwarm::Handle(const SendEmptyMessage& empty) {
-  const auto found = sessions_.find(empty.id);
-  if (found != sessions_.end() && found->second->CanSend(now_)) {
-    Send(*found->second, {}).IgnoreError();  // as good as lost on the way
-  }
-}
-
-void SecureSwarm::Handle(const HoldSending& hold) {
-  const auto found = channels_.find(hold.path.remote);
-  if (found == channels_.end()) return;
-  found->second.held = hold.hold;
-  if (hold.hold) return;
-  for (SwarmSession* session : found->second.sessions) {
-    if (session->CanSend(now_)) return SendWaiting(*session);
-  }
-}
-
-void SecureSwarm::DrainMachine() {
-  Transmit transmit;
-  Event event;
-  for (bool more = true; more;) {
-    more = false;
-    while (machine_.PollTransmit(&transmit)) {
-      more = true;
-      // An endpoint that cannot be sent to looks like one that stays silent.
-      datagrams_.Tell(transmit.path.stripe, transmit.path.remote, transmit.datagram).IgnoreError();
-    }
-    while (machine_.PollEvent(&event)) {
-      more = true;
-      std::visit([this](auto& what) { Handle(what); }, event.what);
-    }
+    if (undelivered_) undelivered_({report.destination, report.message, report.reason});
   }
 }
 
@@ -390,7 +234,7 @@ std::optional<TimePoint> SecureSwarm::NextTimeout() const {
   const auto sooner = [&next](TimePoint t) { next = next ? std::min(*next, t) : t; };
   if (const auto expiry = waiting_.next_expiry()) sooner(*expiry);
   if (!channels_.empty()) sooner(next_idle_check_);
-  if (!retries_.empty()) sooner(now_);
+  if (!retries_.empty() || !given_up_.empty()) sooner(now_);
   return next;
 }
 

@@ -6,15 +6,16 @@
 //   swarm.Tell(*PeerAddress::Parse("PEERID@192.0.2.1:4242"), bytes);
 //   swarm.Run(stop);
 //
-// Messages are datagrams: each arrives whole and unchanged, at most once, or not at all, and only from
-// the peer that it says it is from. Order is the network's.
+// Messages are datagrams: each arrives whole and unchanged, at most once, or not at all, and only
+// from the peer that it says it is from. Order is the network's.
 //
-// The first Tell to an address dials it, and messages wait a while for the session. A dialled address
-// keeps its session, renewing it without loss about every 45 s, for as long as messages flow either
-// way; after Options::idle without any it is let go, and the next Tell dials again. Where the peer says
-// goodbye it is let go at once.
+// The first Tell to an address dials it, and messages wait a while for the session. A dialled
+// address keeps its session, renewing it without loss about every 45 s, for as long as messages
+// flow either way; after Options::idle without any it is let go, and the next Tell dials again.
+// Where the peer says goodbye it is let go at once.
 //
-// One thread, and no threads inside: nothing happens but in calls of Tell, Dial, Poll, Wait, Run and Close.
+// One thread, and no threads inside: nothing happens but in calls of Tell, Dial, Poll, Wait, Run
+// and Close.
 #ifndef NOISEGATE_CONTROLPLANE_SECURE_SWARM_H_
 #define NOISEGATE_CONTROLPLANE_SECURE_SWARM_H_
 
@@ -64,7 +65,7 @@ class SecureSwarm {
 
   struct Options {
     SessionMachine::Options machine;
-    // Messages that wait for a session: packets for one address, packets and bytes in all, and time.
+    // What may wait for sessions: messages for one address, messages and bytes in all, how long.
     WaitingLimits waiting;
     Duration idle = std::chrono::seconds(60);  // without a message either way; see above
     std::function<TimePoint()> now = std::chrono::steady_clock::now;
@@ -85,8 +86,8 @@ class SecureSwarm {
   SecureSwarm(const SecureSwarm&) = delete;
   SecureSwarm& operator=(const SecureSwarm&) = delete;
 
-  // Called from Poll, Wait and Run, the second from Close too. They may call Tell, Dial and Close, but
-  // not Poll, Wait or Run.
+  // Called from Poll, Wait and Run, the second from Close too. They may call Tell, Dial and Close,
+  // but not Poll, Wait or Run.
   void OnReceive(Receiver receiver) { receiver_ = std::move(receiver); }
   void OnUndelivered(UndeliveredReceiver receiver) { undelivered_ = std::move(receiver); }
 
@@ -111,13 +112,13 @@ class SecureSwarm {
   // Says goodbye to every peer, with authenticated closes. Nothing is sent or received after it.
   void Close();
 
-  // Does what is due and returns how many datagrams there were; never blocks. Call it when event_fd()
-  // is readable and when NextTimeout() has come.
+  // Does what is due and returns how many datagrams there were; never blocks. Call it when
+  // event_fd() is readable and when NextTimeout() has come.
   size_t Poll();
   int event_fd() const { return datagrams_.event_fd(); }
   std::optional<TimePoint> NextTimeout() const;
-  // Blocks until there is something to do, a signal arrives or `until`, then polls. Follows the real
-  // clock, whatever Options::now says.
+  // Blocks until there is something to do, a signal arrives or `until`, then polls. Follows the
+  // real clock, whatever Options::now says.
   void Wait(std::chrono::steady_clock::time_point until);
   // Waits and polls until `stop` is true. Notices that within 100 ms.
   void Run(const std::atomic<bool>& stop);
@@ -142,11 +143,11 @@ class SecureSwarm {
 
   // What there is with one remote endpoint.
   struct Channel {
-    std::optional<crypto::PeerId> dialled;   // the machine keeps a session with this peer up
-    TimePoint last_message;                  // told or received, or dialled
-    bool held = false;                       // the machine asked to hold what there is to send
-    std::vector<SwarmSession*> sessions;     // the one to send on first; owned by sessions_
-    std::vector<Early> early;                // only while dialled; at most kMaxEarly
+    std::optional<crypto::PeerId> dialled;  // the machine keeps a session with this peer up
+    TimePoint last_message;                 // told or received, or dialled
+    bool held = false;                      // the machine asked to hold what there is to send
+    std::vector<SwarmSession*> sessions;    // the one to send on first; owned by sessions_
+    std::vector<Early> early;               // only while dialled; at most kMaxEarly
   };
 
   absl::Status CheckDestination(const PeerAddress& destination) const;
@@ -168,8 +169,7 @@ class SecureSwarm {
   std::optional<dataplane::DropReason> OpenAndDeliver(const Path& path,
                                                       std::span<const uint8_t> datagram);
   void Deliver(SwarmSession& session, std::span<const uint8_t> message);
-  bool KeepEarly(const Path& path, std::span<const uint8_t> datagram,
-                 dataplane::DropReason reason);
+  bool KeepEarly(const Path& path, std::span<const uint8_t> datagram, dataplane::DropReason reason);
   void RetryEarly();
   void Drop(dataplane::DropReason reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
 
@@ -192,10 +192,10 @@ class SecureSwarm {
   absl::flat_hash_map<SessionId, std::unique_ptr<SwarmSession>> sessions_;
   absl::flat_hash_map<dataplane::Endpoint, Channel> channels_;
   WaitingPackets<PeerAddress> waiting_;
-  std::vector<GivenUp> given_up_;     // not yet reported
-  std::vector<SessionId> touched_;    // whose traffic the machine has not been told of
-  std::vector<Early> retries_;        // early messages whose session may have come up
-  TimePoint now_;                     // of the call that we are in
+  std::vector<GivenUp> given_up_;   // not yet reported
+  std::vector<SessionId> touched_;  // whose traffic the machine has not been told of
+  std::vector<Early> retries_;      // early messages whose session may have come up
+  TimePoint now_;                   // of the call that we are in
   TimePoint next_idle_check_;
   bool polling_ = false;
   bool closed_ = false;

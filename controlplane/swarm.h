@@ -1,8 +1,8 @@
 // Swarms: where messages go and come from. The library's way in.
 //
-// A DatagramSwarm carries unreliable datagrams between endpoints: a UDP socket, memory, or the gateway's
-// data path. A SecureSwarm is the Noise Swarm protocol over any of them: messages to and from peers
-// whose identity is proven.
+// A DatagramSwarm carries unreliable datagrams between endpoints: a UDP socket, memory, or the
+// gateway's data path. A SecureSwarm is the Noise Swarm protocol over any of them: messages to and
+// from peers whose identity is proven.
 //
 //   auto udp = UdpSwarm::Bind(local);
 //   SecureSwarm swarm(**udp, identity, policy, {});
@@ -40,8 +40,8 @@ class DatagramSwarm {
   virtual absl::Status Tell(uint16_t stripe, const dataplane::Endpoint& destination,
                             std::span<const uint8_t> datagram) = 0;
   virtual void Flush() {}
-  // Hands at most `limit` waiting datagrams to `receiver`; never blocks. Returns how many. The bytes
-  // live for that call only. `receiver` may call Tell, but not Receive.
+  // Hands at most `limit` waiting datagrams to `receiver`; never blocks. Returns how many. The
+  // bytes live for that call only. `receiver` may call Tell, but not Receive.
   virtual size_t Receive(size_t limit, const Receiver& receiver) = 0;
   // The largest datagram that can be sent there, in bytes; 0 where none ever can.
   virtual size_t Mtu(const dataplane::Endpoint& destination) const = 0;

@@ -24,8 +24,7 @@ SwarmSession::SwarmSession(SessionUp up)
 }
 
 bool SwarmSession::CanSend(TimePoint now) const {
-  return confirmed_ && now < send_until_ &&
-         traffic_.next_counter <= dataplane::kCounterLastMessage;
+  return confirmed_ && now < send_until_ && traffic_.next_counter <= dataplane::kCounterLastMessage;
 }
 
 std::vector<uint8_t> SwarmSession::Seal(TimePoint now, std::span<const uint8_t> message) {

@@ -1,8 +1,8 @@
 // SwarmSession: seals and opens the messages of one session, for a SecureSwarm.
 //
 // What the data plane's workers do with bursts of packets, done one message at a time: transport
-// messages of docs/protocol.md, counters 4 … 2^31-2, with the replay window on the way in. Handshakes
-// and closes are the session machine's.
+// messages of docs/protocol.md, counters 4 … 2^31-2, with the replay window on the way in.
+// Handshakes and closes are the session machine's.
 #ifndef NOISEGATE_CONTROLPLANE_SWARM_SESSION_H_
 #define NOISEGATE_CONTROLPLANE_SWARM_SESSION_H_
 
@@ -47,8 +47,8 @@ class SwarmSession {
 
   // True where a message with this header and stripe may be of this session.
   bool MayHaveSent(uint16_t stripe, dataplane::Header header) const;
-  // Opens a datagram of at least kOverhead bytes. nullopt: what was sealed is in *message, and this was
-  // the first time. Otherwise it may still be of another session.
+  // Opens a datagram of at least kOverhead bytes. nullopt: what was sealed is in *message, and this
+  // was the first time. Otherwise it may still be of another session.
   std::optional<dataplane::DropReason> Open(TimePoint now, std::span<const uint8_t> datagram,
                                             std::vector<uint8_t>* message);
 

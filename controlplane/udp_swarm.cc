@@ -23,14 +23,14 @@ namespace {
 using dataplane::Endpoint;
 using dataplane::IpAddress;
 
-constexpr size_t kBatch = 64;                    // datagrams for one system call
-constexpr size_t kMaxPayload = 65'535 - 8;       // bytes behind a UDP header
-constexpr size_t kIpv4Overhead = 20 + 8;         // bytes of IPv4 and UDP header
-constexpr size_t kIpv6Overhead = 40 + 8;         // bytes of IPv6 and UDP header
+constexpr size_t kBatch = 64;               // datagrams for one system call
+constexpr size_t kMaxPayload = 65'535 - 8;  // bytes behind a UDP header
+constexpr size_t kIpv4Overhead = 20 + 8;    // bytes of IPv4 and UDP header
+constexpr size_t kIpv6Overhead = 40 + 8;    // bytes of IPv6 and UDP header
 constexpr size_t kMtuWithoutRoute = 1280 - kIpv6Overhead;
 constexpr size_t kMaxKnownMtus = 1024;
 constexpr auto kMtuLife = std::chrono::seconds(1);  // then the kernel is asked again
-constexpr int kSocketBuffer = 4 << 20;           // bytes wished for; the kernel has its own maximum
+constexpr int kSocketBuffer = 4 << 20;  // bytes wished for; the kernel has its own maximum
 
 // A socket address of either family, as the system calls want it.
 struct SocketAddress {
@@ -109,7 +109,8 @@ struct UdpSwarm::SendBatch {
 
 struct UdpSwarm::ReceiveBatch {
   // Not initialised, so that the kernel only gives us the pages that are ever used.
-  std::unique_ptr<uint8_t[]> bytes = std::make_unique_for_overwrite<uint8_t[]>(kBatch * kMaxPayload);
+  std::unique_ptr<uint8_t[]> bytes =
+      std::make_unique_for_overwrite<uint8_t[]>(kBatch * kMaxPayload);
   std::array<SocketAddress, kBatch> sources;
   std::array<iovec, kBatch> vectors{};
   std::array<mmsghdr, kBatch> messages{};
@@ -178,8 +179,8 @@ absl::Status UdpSwarm::Tell(uint16_t stripe, const Endpoint& destination,
         absl::StrCat("datagram of ", datagram.size(), " bytes; UDP carries ", kMaxPayload));
   }
   if (!CanSendTo(destination)) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot send to ", destination.ToString().c_str(),
-                                                   " from ", local_.ToString().c_str()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot send to ", destination.ToString().c_str(), " from ", local_.ToString().c_str()));
   }
 
   if (send_->count == kBatch) Flush();

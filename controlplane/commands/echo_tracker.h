@@ -13,8 +13,8 @@
 
 namespace noisegate::commands {
 
-// Knows a message by its bytes, so whatever comes back changed is not an echo. Of equal messages the
-// oldest is taken to have come back. One thread.
+// Knows a message by its bytes, so whatever comes back changed is not an echo. Of equal messages
+// the oldest is taken to have come back. One thread.
 class EchoTracker {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

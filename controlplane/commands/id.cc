@@ -34,8 +34,8 @@ int Id(const IdOptions& options) {
   pem.append(rest, 0, static_cast<size_t>(file.gcount()));
   const auto key = crypto::PublicKey::FromPem(pem);
   if (key.ok()) return PrintId(key->id());
-  return Fail(options.file + ": " + std::string(key.status().message().data(),
-                                               key.status().message().size()));
+  return Fail(options.file + ": " +
+              std::string(key.status().message().data(), key.status().message().size()));
 }
 
 }  // namespace noisegate::commands

@@ -31,8 +31,7 @@ int Listen(const ListenOptions& options) {
   swarm.OnReceive([&](const SecureSwarm::Message& message) {
     if (left == 0) return;
     --left;
-    std::printf("%s: %s\n", message.source.ToString().c_str(),
-                MessageText(message.bytes).c_str());
+    std::printf("%s: %s\n", message.source.ToString().c_str(), MessageText(message.bytes).c_str());
     // An error means a reply that does not fit the way back, and the sender will miss its echo.
     if (options.echo) swarm.Tell(message.source, message.bytes).IgnoreError();
   });

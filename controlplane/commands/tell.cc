@@ -24,7 +24,8 @@ using controlplane::SecureSwarm;
 using controlplane::UdpSwarm;
 using Clock = std::chrono::steady_clock;
 
-// With no interval, so many messages may wait for their echo, or are sent before the socket is read.
+// With no interval, so many messages may be out without an echo, or go between two looks at the
+// socket.
 constexpr uint64_t kMaxOutstanding = 64;
 // A close that overtook the last message on the way would make it unreadable.
 constexpr auto kLingerBeforeClose = std::chrono::milliseconds(20);
@@ -124,10 +125,10 @@ class Teller {
   int Report() const {
     // The session may have gone, and the socket may have been full: neither is an error of Tell.
     const auto& udp = udp_.counters();
-    const uint64_t unsent = std::min(told_, told_ - swarm_.counters().sent + udp.send_full +
-                                                udp.send_failed);
-    std::string summary = std::to_string(told_ - unsent) + " of " +
-                          std::to_string(options_.count) + " messages sent";
+    const uint64_t unsent =
+        std::min(told_, told_ - swarm_.counters().sent + udp.send_full + udp.send_failed);
+    std::string summary =
+        std::to_string(told_ - unsent) + " of " + std::to_string(options_.count) + " messages sent";
     bool good = unsent == 0 && told_ == options_.count;
     if (options_.expect_echo) {
       summary += ", " + std::to_string(echoes_.echoed()) + " echoed intact, " +

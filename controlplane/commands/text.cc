@@ -5,8 +5,8 @@
 namespace noisegate::commands {
 namespace {
 
-// The number of bytes of the printable character at the start of `text` (RFC 3629, section 4); 0 where
-// there is none.
+// The number of bytes of the printable character at the start of `text` (RFC 3629, section 4); 0
+// where there is none.
 size_t PrintableCharacter(std::span<const uint8_t> text) {
   const uint8_t lead = text[0];
   if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? 1 : 0;

@@ -20,8 +20,8 @@ TEST(ParseLocalEndpoint, TakesPortZeroForAFreeOne) {
     ASSERT_TRUE(endpoint.ok()) << text;
     EXPECT_EQ(endpoint->ToString(), text);
   }
-  for (const std::string text : {"", "0", ":0", "::0", "127.0.0.1", "127.0.0.1:00", "host:0",
-                                 "[::1]:-0", "127.0.0.1:0 "}) {
+  for (const std::string text :
+       {"", "0", ":0", "::0", "127.0.0.1", "127.0.0.1:00", "host:0", "[::1]:-0", "127.0.0.1:0 "}) {
     EXPECT_FALSE(ParseLocalEndpoint(text).ok()) << text;
   }
 }
@@ -36,18 +36,18 @@ TEST(MessageText, ShowsWhatATerminalWouldActOnAsHex) {
   const struct {
     std::string message, want;
   } kCases[] = {
-      {"\n", "hex:0a"},                       // would forge a second line
-      {"\x1b[2J", "hex:1b5b324a"},            // clears the screen
-      {"\x7f", "hex:7f"},                     // delete
-      {"\xc2\x9b", "hex:c29b"},               // C1 control: CSI
-      {"\xe2\x80\xae", "hex:e280ae"},         // turns the direction of text
-      {"\xc0\x8a", "hex:c08a"},               // overlong form of a line feed
-      {"\xe0\x82\x9b", "hex:e0829b"},         // overlong form of CSI
-      {"\xed\xa0\x80", "hex:eda080"},         // surrogate
-      {"\xf4\x90\x80\x80", "hex:f4908080"},   // above the last character
+      {"\n", "hex:0a"},                      // would forge a second line
+      {"\x1b[2J", "hex:1b5b324a"},           // clears the screen
+      {"\x7f", "hex:7f"},                    // delete
+      {"\xc2\x9b", "hex:c29b"},              // C1 control: CSI
+      {"\xe2\x80\xae", "hex:e280ae"},        // turns the direction of text
+      {"\xc0\x8a", "hex:c08a"},              // overlong form of a line feed
+      {"\xe0\x82\x9b", "hex:e0829b"},        // overlong form of CSI
+      {"\xed\xa0\x80", "hex:eda080"},        // surrogate
+      {"\xf4\x90\x80\x80", "hex:f4908080"},  // above the last character
       {"\xff", "hex:ff"},
-      {"\x80", "hex:80"},                     // continuation without a start
-      {"a\xe4\xb8", "hex:61e4b8"},            // cut short
+      {"\x80", "hex:80"},           // continuation without a start
+      {"a\xe4\xb8", "hex:61e4b8"},  // cut short
       {std::string(1, '\0'), "hex:00"},
   };
   for (const auto& test : kCases) EXPECT_EQ(MessageText(Bytes(test.message)), test.want);

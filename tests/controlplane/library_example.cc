@@ -40,8 +40,8 @@ int main() {
 
   // The first Tell dials; the message waits for the session.
   const std::string question = "who are you?";
-  const absl::Status told = client.Tell(
-      address, {reinterpret_cast<const uint8_t*>(question.data()), question.size()});
+  const absl::Status told =
+      client.Tell(address, {reinterpret_cast<const uint8_t*>(question.data()), question.size()});
   while (told.ok() && answer.empty() && !failed) {
     // Two swarms share this thread. With one it is Run(stop), or Poll() from an event loop.
     const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);

@@ -30,8 +30,7 @@ TEST(MemorySwarm, DeliversInOrderWithTheSource) {
   auto a = network.Attach(kA), b = network.Attach(kB);
   ASSERT_TRUE(a->Tell(0, kB, Bytes("one")).ok());
   ASSERT_TRUE(a->Tell(0, kB, Bytes("two")).ok());
-  EXPECT_EQ(ReceiveAll(*b),
-            (std::vector<std::string>{"10.0.0.1:1: one", "10.0.0.1:1: two"}));
+  EXPECT_EQ(ReceiveAll(*b), (std::vector<std::string>{"10.0.0.1:1: one", "10.0.0.1:1: two"}));
   EXPECT_TRUE(ReceiveAll(*a).empty());
 }
 
@@ -98,12 +97,12 @@ TEST(MemorySwarm, LosesBySeed) {
 TEST(MemorySwarm, FilterSeesAndLoses) {
   MemorySwitch network;
   auto a = network.Attach(kA), b = network.Attach(kB);
-  network.SetFilter([](const Endpoint& source, const Endpoint& destination,
-                       std::span<const uint8_t> bytes) {
-    EXPECT_EQ(source, kA);
-    EXPECT_EQ(destination, kB);
-    return bytes.size() != 3;
-  });
+  network.SetFilter(
+      [](const Endpoint& source, const Endpoint& destination, std::span<const uint8_t> bytes) {
+        EXPECT_EQ(source, kA);
+        EXPECT_EQ(destination, kB);
+        return bytes.size() != 3;
+      });
   EXPECT_TRUE(a->Tell(0, kB, Bytes("three")).ok());
   EXPECT_TRUE(a->Tell(0, kB, Bytes("two")).ok());
   EXPECT_EQ(ReceiveAll(*b).size(), 1u);

@@ -85,8 +85,8 @@ class Network {
                                             .undelivered = {}});
     options.now = [this] { return now; };
     options.random = &random_;
-    node->swarm = std::make_unique<SecureSwarm>(*node->datagrams, node->identity, *node->policy,
-                                                options);
+    node->swarm =
+        std::make_unique<SecureSwarm>(*node->datagrams, node->identity, *node->policy, options);
     node->swarm->OnReceive([node = node.get()](const SecureSwarm::Message& message) {
       node->received.push_back(Text(message.bytes));
       node->sources.push_back(message.source);
@@ -321,9 +321,8 @@ TEST(SecureSwarm, FindsAPeerAgainThatCrashedAndStarted) {
   network.Pass({a.get(), b.get()}, milliseconds(100));
 
   // A crash says no goodbye.
-  network.memory.SetFilter([](const Endpoint&, const Endpoint&, std::span<const uint8_t>) {
-    return false;
-  });
+  network.memory.SetFilter(
+      [](const Endpoint&, const Endpoint&, std::span<const uint8_t>) { return false; });
   b.reset();
   network.memory.SetFilter(nullptr);
   b = network.Add(2);
@@ -421,10 +420,13 @@ TEST(SecureSwarm, DeliversWhatALossyNetworkLeaves) {
   }
 }
 
-// The responder's side by hand, as an original peer plays it, so that a test can deal the datagrams.
+// The responder's side by hand, as an original peer plays it, so that a test can deal the
+// datagrams.
 struct OriginalPeer {
   explicit OriginalPeer(Network& net, uint8_t number)
-      : network(net), identity(Identity(number)), at(Network::At(number)),
+      : network(net),
+        identity(Identity(number)),
+        at(Network::At(number)),
         datagrams(net.memory.Attach(at)) {}
 
   // What has arrived since the last call.
@@ -439,8 +441,8 @@ struct OriginalPeer {
     network.memory.Send(at, Network::At(to), datagram);
   }
   std::vector<uint8_t> Seal(uint32_t counter, const std::string& text) const {
-    return SealDatagram(secured->send_key(),
-                        {dataplane::Direction::kResponderToInitiator, counter}, Bytes(text));
+    return SealDatagram(secured->send_key(), {dataplane::Direction::kResponderToInitiator, counter},
+                        Bytes(text));
   }
 
   Network& network;
@@ -465,7 +467,8 @@ TEST(SecureSwarm, OpensWhatOvertookTheEndOfTheHandshake) {
   const auto sig = b.secured->WriteSig(b.identity, Capabilities{});
   ASSERT_TRUE(sig.ok());
 
-  // Behind the sig a pauses for a moment before its session is up; what comes until then waits, too.
+  // Behind the sig a pauses for a moment before its session is up; what comes until then waits,
+  // too.
   for (uint32_t i = 0; i < 10; ++i) b.Send(1, b.Seal(4 + i, "early " + std::to_string(i)));
   b.Send(1, *sig);
   network.Pass({a.get()}, milliseconds(1));

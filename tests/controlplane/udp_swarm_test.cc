@@ -39,11 +39,11 @@ std::vector<Received> ReceiveSome(UdpSwarm& swarm, size_t count) {
   while (received.size() < count) {
     pollfd readable{.fd = swarm.event_fd(), .events = POLLIN, .revents = 0};
     if (poll(&readable, 1, 5'000) <= 0) break;
-    swarm.Receive(count - received.size(), [&](const Endpoint& source, uint16_t stripe,
-                                               std::span<const uint8_t> bytes) {
-      EXPECT_EQ(stripe, 0);
-      received.push_back({source, {bytes.begin(), bytes.end()}});
-    });
+    swarm.Receive(count - received.size(),
+                  [&](const Endpoint& source, uint16_t stripe, std::span<const uint8_t> bytes) {
+                    EXPECT_EQ(stripe, 0);
+                    received.push_back({source, {bytes.begin(), bytes.end()}});
+                  });
   }
   return received;
 }
@@ -90,8 +90,7 @@ TEST_P(UdpSwarmOnLoopback, SendsMoreThanOneBatchInOrder) {
   for (size_t i = 0; i < kCount; ++i) EXPECT_EQ(received[i].bytes.at(0), i);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, UdpSwarmOnLoopback,
-                         testing::Values("127.0.0.1", "::1"));
+INSTANTIATE_TEST_SUITE_P(Families, UdpSwarmOnLoopback, testing::Values("127.0.0.1", "::1"));
 
 TEST(UdpSwarm, BoundToTheIpv6WildcardCarriesBothFamilies) {
   auto all = Bind("::");
