@@ -40,8 +40,8 @@ std::unique_ptr<const Forwarding> TestForwarding(const std::vector<RelayPermissi
       To("fd00:a::/32", {.kind = Route::Kind::kConnected, .port = GatewayRig::kOverlay}),
       To("10.0.0.1/32", {.kind = Route::Kind::kLocal}),
       To("fd00:a::1/128", {.kind = Route::Kind::kLocal}),
-      To("10.9.0.0/16", {.kind = Route::Kind::kVia, .port = GatewayRig::kOverlay,
-                         .next_hop = Ip("10.0.0.9")}),
+      To("10.9.0.0/16",
+         {.kind = Route::Kind::kVia, .port = GatewayRig::kOverlay, .next_hop = Ip("10.0.0.9")}),
   };
   for (uint32_t peer = 1; peer <= 4; ++peer) {
     const Route route{.kind = Route::Kind::kPeer, .index = peer};
@@ -121,17 +121,17 @@ Bytes FarEnd::SealWith(uint32_t counter, const Bytes& message) const {
 
 std::optional<Bytes> FarEnd::Open(const Bytes& datagram) const {
   if (datagram.size() < 20) return std::nullopt;
-  const uint32_t word = uint32_t{datagram[0]} << 24 | datagram[1] << 16 | datagram[2] << 8 |
-                        datagram[3];
+  const uint32_t word =
+      uint32_t{datagram[0]} << 24 | datagram[1] << 16 | datagram[2] << 8 | datagram[3];
   const uint32_t direction = our_role == Role::kInitiator ? 0 : 1;
   if (word >> 31 != direction) return std::nullopt;
   const uint32_t counter = word & 0x7fffffff;
   const Bytes aad = BigEndian(counter);
   Bytes message(datagram.size() - 20);
   unsigned long long size = 0;
-  if (crypto_aead_chacha20poly1305_ietf_decrypt(
-          message.data(), &size, nullptr, datagram.data() + 4, datagram.size() - 4, aad.data(),
-          aad.size(), Nonce(counter).data(), SendKey().data()) != 0) {
+  if (crypto_aead_chacha20poly1305_ietf_decrypt(message.data(), &size, nullptr, datagram.data() + 4,
+                                                datagram.size() - 4, aad.data(), aad.size(),
+                                                Nonce(counter).data(), SendKey().data()) != 0) {
     return std::nullopt;
   }
   return message;
@@ -229,12 +229,26 @@ void GatewayRig::HostSendsFrame(const Bytes& frame, uint16_t queue) {
   ++sent_[kOverlay];
 }
 
-void GatewayRig::HostSends(const Bytes& ip_packet, uint16_t queue) {
+void GatewayRig::HostSendsMbuf(rte_mbuf* frame) {
+  ASSERT_EQ(host_->TransmitBurst(std::span(&frame, 1), 0), 1);
+  ++sent_[kOverlay];
+}
+
+void GatewayRig::FarSendsMbuf(rte_mbuf* frame) {
+  ASSERT_EQ(far_->TransmitBurst(std::span(&frame, 1), 0), 1);
+  ++sent_[kUnderlay];
+}
+
+Bytes GatewayRig::HostFrame(const Bytes& ip_packet) const {
   Bytes frame = gateway_overlay_mac();
   Put(&frame, host_mac);
   Put16(&frame, ip_packet.at(0) >> 4 == 4 ? 0x0800 : 0x86dd);
   Put(&frame, ip_packet);
-  HostSendsFrame(frame, queue);
+  return frame;
+}
+
+void GatewayRig::HostSends(const Bytes& ip_packet, uint16_t queue) {
+  HostSendsFrame(HostFrame(ip_packet), queue);
 }
 
 bool GatewayRig::Wait(const std::function<bool()>& done) {

@@ -1,10 +1,12 @@
 // A gateway on ring wires, with a test at the other ends of them:
 //
-//   host 10.0.0.5, fd00:a::5 ── wire ── [overlay  gateway  underlay] ── wire ── far: every peer, played
+//   host 10.0.0.5, fd00:a::5 ── wire ── [overlay  gateway  underlay] ── wire ── far: every peer,
+//   played
 //                                                                                by libsodium
 //   peer 1 owns 10.1.0.0/16 and fd00:b1::/32, peer 2 owns 10.2.0.0/16 and fd00:b2::/32, and so on.
 //
-// Frames and messages are made by naive_packets.h and libsodium, so nothing is checked against itself.
+// Frames and messages are made by naive_packets.h and libsodium, so nothing is checked against
+// itself.
 #ifndef NOISEGATE_TESTS_DATAPLANE_GATEWAY_RIG_H_
 #define NOISEGATE_TESTS_DATAPLANE_GATEWAY_RIG_H_
 
@@ -31,8 +33,9 @@ IpAddress Ip(const std::string& text);
 MacAddress Mac(const Bytes& bytes);
 
 // An IP packet with a UDP datagram of `size` bytes of recognisable payload in it.
-Bytes UdpPacket(const std::string& source, const std::string& destination, size_t size = 40,
-                const std::function<void(naive::Ip*)>& change = [](naive::Ip*) {});
+Bytes UdpPacket(
+    const std::string& source, const std::string& destination, size_t size = 40,
+    const std::function<void(naive::Ip*)>& change = [](naive::Ip*) {});
 
 // The packet after one more router.
 Bytes OneHopLess(Bytes packet);
@@ -44,9 +47,9 @@ struct FarEnd {
   Role our_role = Role::kInitiator;  // the gateway's
   std::string address = "198.51.100.2";
   uint16_t port = 5000;
-  uint8_t seed = 1;                  // of the keys
+  uint8_t seed = 1;  // of the keys
   uint32_t next_counter = 4;
-  bool v6 = false;                   // outside
+  bool v6 = false;  // outside
 
   Bytes SendKey() const { return Bytes(32, seed); }  // the gateway's
   Bytes ReceiveKey() const { return Bytes(32, static_cast<uint8_t>(seed ^ 0x80)); }
@@ -92,14 +95,20 @@ class GatewayRig {
   // Host's side. The packet goes to the gateway's MAC.
   void HostSends(const Bytes& ip_packet, uint16_t queue = 0);
   void HostSendsFrame(const Bytes& frame, uint16_t queue = 0);
+  void HostSendsMbuf(rte_mbuf* frame);
+  Bytes HostFrame(const Bytes& ip_packet) const;
+  rte_mempool* host_pool() const { return host_->pool(); }
   std::optional<Bytes> HostReceivesFrame();  // waits a while
   std::optional<Bytes> HostReceives();       // its IP packet; checks the Ethernet header
 
   // The underlay's side: UDP from the far end to the gateway.
-  Bytes FarFrame(const FarEnd& far, const Bytes& datagram,
-                 const std::function<void(naive::Ip*)>& change = [](naive::Ip*) {});
+  Bytes FarFrame(
+      const FarEnd& far, const Bytes& datagram,
+      const std::function<void(naive::Ip*)>& change = [](naive::Ip*) {});
   void FarSends(const FarEnd& far, const Bytes& datagram, uint16_t queue = 0);
   void FarSendsFrame(const Bytes& frame, uint16_t queue = 0);
+  void FarSendsMbuf(rte_mbuf* frame);
+  rte_mempool* far_pool() const { return far_->pool(); }
   std::optional<Bytes> FarReceivesFrame();
   // The datagram in the next frame; checks its headers.
   std::optional<Bytes> FarReceives(const FarEnd& far);
