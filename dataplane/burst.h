@@ -1,5 +1,5 @@
-// What travels between the stages of the packet's walk: fixed lists, in memory that stays in the first
-// level cache because every burst uses the same.
+// What travels between the stages of the packet's walk: fixed lists, in memory that stays in the
+// first level cache because every burst uses the same.
 #ifndef NOISEGATE_DATAPLANE_BURST_H_
 #define NOISEGATE_DATAPLANE_BURST_H_
 
@@ -44,15 +44,15 @@ class List {
 
 // A transport message that came to one of our UDP ports. The mbuf's data is the datagram.
 struct alignas(kCacheLine) Datagram {
-  TableKey key;           // of its session
+  TableKey key;  // of its session
   rte_mbuf* mbuf;
-  uint8_t* bytes;         // from the 4-byte header on
-  Session* session;       // the current one under `key`; null where there is none
-  uint32_t size;          // bytes, header and tag included; ≥ kOverhead
+  uint8_t* bytes;    // from the 4-byte header on
+  Session* session;  // the current one under `key`; null where there is none
+  uint32_t size;     // bytes, header and tag included; ≥ kOverhead
   uint32_t counter;
-  uint16_t outer_ip_back; // bytes from the outer IP header to `bytes`
-  PortIndex port;         // it came from
-  uint8_t ecn;            // of the outer header
+  uint16_t outer_ip_back;  // bytes from the outer IP header to `bytes`
+  PortIndex port;          // it came from
+  uint8_t ecn;             // of the outer header
 };
 static_assert(sizeof(Datagram) == kCacheLine);
 
@@ -70,18 +70,18 @@ inline constexpr PortIndex kNoPort = UINT16_MAX;
 
 // A message that has its session and counter: what is left is to seal and send it.
 struct Message {
-  rte_mbuf* mbuf;         // data: the message
+  rte_mbuf* mbuf;  // data: the message
   Session* session;
   uint32_t counter;
-  uint8_t ecn;            // for the outer header
+  uint8_t ecn;  // for the outer header
   MacAddress next_hop;
 };
 
 struct Burst {
   List<Datagram, kBurst> datagrams;  // Classify → Decapsulate
   List<Packet, kBurst> packets;      // Classify, Decapsulate → Route
-  List<Packet, kBurst> to_hosts;     // Route → Deliver
-  List<Packet, kBurst> to_peers;     // Route → Encapsulate
+  List<Packet*, kBurst> to_hosts;    // Route → Deliver; of `packets`, as the next
+  List<Packet*, kBurst> to_peers;    // Route → Encapsulate
   List<Message, kBurst> messages;    // Encapsulate → Seal
 };
 

@@ -25,7 +25,8 @@ bool IsGroupMac(const uint8_t* mac) { return (mac[0] & 1) != 0; }
 
 // Frames come in one piece nearly always; the stages after this see nothing else.
 bool MakePlain(WorkerState& w, rte_mbuf** frame) {
-  if (IsPlain(*frame)) [[likely]] return true;
+  if (IsPlain(*frame)) [[likely]]
+    return true;
   rte_mbuf* moved = MoveToOwnBuffer(w.pool, *frame);
   if (moved == nullptr) {
     Drop(w, *frame, DropReason::kNoBuffer);
@@ -35,14 +36,14 @@ bool MakePlain(WorkerState& w, rte_mbuf** frame) {
   return true;
 }
 
-// ARP (whose addresses the control thread reads), or ICMP to one of our addresses or to a group that
-// neighbour discovery uses.
+// ARP (whose addresses the control thread reads), or ICMP to one of our addresses or to a group
+// that neighbour discovery uses.
 void ClassifyControl(WorkerState& w, const Port& port, rte_mbuf* frame, const OuterPacket& outer) {
   const uint8_t* bytes = BytesOf(frame);
   if (outer.ether_type != kEtherTypeArp) {
-    const IpAddress destination = DestinationAddress(bytes, outer);
-    const bool of_link = !outer.ip.is_v4() && IsLinkScoped(bytes + outer.l3_offset, outer.ip);
-    if (!of_link && !port.IsOwnAddress(destination)) {
+    const uint8_t* ip = bytes + outer.l3_offset;
+    const bool of_link = !outer.ip.is_v4() && IsLinkScoped(ip, outer.ip);
+    if (!of_link && !port.IsOwnAddress(DestinationWords(ip, outer.ip.is_v4()))) {
       return Drop(w, frame, DropReason::kNotForUs);
     }
   }
@@ -53,8 +54,9 @@ void ClassifyControl(WorkerState& w, const Port& port, rte_mbuf* frame, const Ou
 void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const OuterPacket& outer) {
   uint8_t* bytes = BytesOf(frame);
   const uint16_t stripe = static_cast<uint16_t>(outer.destination_port - w.listen_port);
+  const uint8_t* outer_ip = bytes + outer.l3_offset;
   if (!port.IsOwnMac(bytes) || stripe >= w.workers ||
-      !port.IsOwnAddress(DestinationAddress(bytes, outer))) {
+      !port.IsOwnAddress(DestinationWords(outer_ip, outer.ip.is_v4()))) {
     return Drop(w, frame, DropReason::kNotForUs);
   }
   if (stripe != w.index) {
@@ -65,8 +67,7 @@ void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const O
   }
   if (outer.payload_size < kHeaderSize) return Drop(w, frame, DropReason::kTruncated);
 
-  const uint8_t* outer_ip = bytes + outer.l3_offset;
-  const IpAddress source = SourceAddress(bytes, outer);
+  const AddressWords source = SourceWords(outer_ip, outer.ip.is_v4());
   uint8_t* payload = bytes + outer.payload_offset;
   const Header header = DecodeHeader(LoadBe32(payload));
   SetData(frame, static_cast<int32_t>(outer.payload_offset), outer.payload_size);
@@ -74,7 +75,8 @@ void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const O
     if (header.counter == kCounterClose && outer.payload_size == kHeaderSize) {
       return Drop(w, frame, DropReason::kBareClose);
     }
-    return PuntHandshake(w, port, frame, header.counter, {source, outer.source_port}, outer_ip);
+    return PuntHandshake(w, port, frame, header.counter, {source.ToAddress(), outer.source_port},
+                         outer_ip);
   }
   if (outer.payload_size < kOverhead) return Drop(w, frame, DropReason::kTruncated);
 
@@ -121,8 +123,12 @@ void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
     return Drop(w, frame, DropReason::kMalformed);
   }
   SetData(frame, ethernet.l3_offset, ip.size);  // without Ethernet's padding
-  w.burst.packets.Add({.mbuf = frame, .ip = ip, .from = kNoPeer, .port = port.index(),
-                       .ethernet_size = ethernet.l3_offset, .handed_over = false,
+  w.burst.packets.Add({.mbuf = frame,
+                       .ip = ip,
+                       .from = kNoPeer,
+                       .port = port.index(),
+                       .ethernet_size = ethernet.l3_offset,
+                       .handed_over = false,
                        .route = nullptr});
 }
 

@@ -50,8 +50,8 @@ bool MayOpen(const WorkerState& w, const Datagram& datagram, const Session& sess
   return !IsExpired(session, w.now) && session.window.Check(datagram.counter);
 }
 
-// The session that `session` replaced, where the datagram could be one of that one's: while a session
-// rolls over, datagrams of both are on the way.
+// The session that `session` replaced, where the datagram could be one of that one's: while a
+// session rolls over, datagrams of both are on the way.
 Session* PreviousOf(const WorkerState& w, const Datagram& datagram, const Session& session) {
   // Pairs with SessionTable's release: the fields of what it points at are there.
   Session* previous = session.previous.load(std::memory_order_acquire);
@@ -59,11 +59,9 @@ Session* PreviousOf(const WorkerState& w, const Datagram& datagram, const Sessio
 }
 
 void LookUp(WorkerState& w) {
-  const TableKey* keys[kBurst];
   void* sessions[kBurst];
   List<Datagram, kBurst>& datagrams = w.burst.datagrams;
-  for (uint32_t i = 0; i < datagrams.size(); ++i) keys[i] = &datagrams[i].key;
-  w.receiving->FindBulk(keys, datagrams.size(), sessions);
+  w.receiving->FindBulk(&datagrams[0].key, datagrams.size(), sessions, sizeof(Datagram));
   for (uint32_t i = 0; i < datagrams.size(); ++i) {
     Session* session = static_cast<Session*>(sessions[i]);
     datagrams[i].session = session;
@@ -74,8 +72,8 @@ void LookUp(WorkerState& w) {
   }
 }
 
-// Lets sending move to our session, as the other side has it, and tells the control thread once. In this
-// order: `confirmed` is what the control thread looks at when it reads the event.
+// Lets sending move to our session, as the other side has it, and tells the control thread once. In
+// this order: `confirmed` is what the control thread looks at when it reads the event.
 void Confirm(WorkerState& w, Session& session) {
   session.confirmed.Set(1);
   if (!Report(w, SessionEvent::Kind::kConfirmed, session)) return;  // the next message tries again
@@ -86,7 +84,8 @@ void Confirm(WorkerState& w, Session& session) {
 void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
   rte_mbuf* mbuf = datagram.mbuf;
   if (!session.window.Accept(datagram.counter)) return Drop(w, mbuf, DropReason::kReplayed);
-  if (session.awaits_confirmation != 0) [[unlikely]] Confirm(w, session);
+  if (session.awaits_confirmation != 0) [[unlikely]]
+    Confirm(w, session);
   const uint32_t size = datagram.size - static_cast<uint32_t>(kOverhead);
   w.stats.opened.Add(1);
   session.rx_packets.Add(1);
@@ -102,12 +101,18 @@ void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
     return Drop(w, mbuf, DropReason::kInnerMalformed);
   }
   const uint8_t ecn = CombineEcn(datagram.ecn, ip.ecn);
-  if (ecn == kEcnDrop) [[unlikely]] return Drop(w, mbuf, DropReason::kCongested);
+  if (ecn == kEcnDrop) [[unlikely]]
+    return Drop(w, mbuf, DropReason::kCongested);
   SetEcn(bytes, ip, ecn);
   ip.ecn = ecn;
   if (w.clamp_mss && ip.protocol == kProtocolTcp) ClampMss(bytes, ip, session.max_inner);
-  w.burst.packets.Add({.mbuf = mbuf, .ip = ip, .from = session.peer, .port = kNoPort,
-                       .ethernet_size = 0, .handed_over = false, .route = nullptr});
+  w.burst.packets.Add({.mbuf = mbuf,
+                       .ip = ip,
+                       .from = session.peer,
+                       .port = kNoPort,
+                       .ethernet_size = 0,
+                       .handed_over = false,
+                       .route = nullptr});
 }
 
 }  // namespace
@@ -126,8 +131,8 @@ void Decapsulate(WorkerState& w) {
     } else if (Session* before = PreviousOf(w, datagram, *session); before != nullptr) {
       previous.Add(datagram, *before);
     } else {
-      Drop(w, datagram.mbuf, IsExpired(*session, w.now) ? DropReason::kExpiredSession
-                                                        : DropReason::kReplayed);
+      Drop(w, datagram.mbuf,
+           IsExpired(*session, w.now) ? DropReason::kExpiredSession : DropReason::kReplayed);
     }
   }
 
@@ -144,7 +149,8 @@ void Decapsulate(WorkerState& w) {
   }
   w.burst.datagrams.Clear();
 
-  if (previous.n == 0) [[likely]] return;
+  if (previous.n == 0) [[likely]]
+    return;
   w.engine->Open(std::span(previous.messages, previous.n));
   for (uint32_t i = 0; i < previous.n; ++i) {
     if (previous.messages[i].ok) {

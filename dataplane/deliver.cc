@@ -16,10 +16,10 @@
 namespace noisegate::dataplane {
 namespace {
 
-IpAddress NextHopOf(const Packet& packet) {
+AddressWords NextHopOf(const Packet& packet) {
   return packet.route->kind == Route::Kind::kVia
-             ? packet.route->next_hop
-             : DestinationAddress(BytesOf(packet.mbuf), packet.ip);
+             ? AddressWords::Of(packet.route->next_hop)
+             : DestinationWords(BytesOf(packet.mbuf), packet.ip.is_v4());
 }
 
 void SendFrame(WorkerState& w, const Port& port, const Packet& packet, const MacAddress& mac) {
@@ -46,10 +46,11 @@ void DeliverOne(WorkerState& w, const Packet& packet, const Neighbour* neighbour
   const Port& port = *w.ports[packet.route->port];
   MacAddress mac;
   if (neighbour == nullptr || !neighbour->Load(&mac)) [[unlikely]] {
-    return PuntNeedNeighbour(w, packet, port.index(), NextHopOf(packet));
+    return PuntNeedNeighbour(w, packet, port.index(), NextHopOf(packet).ToAddress());
   }
   const uint16_t mtu = port.options().mtu;
-  if (packet.ip.size <= mtu) [[likely]] return SendFrame(w, port, packet, mac);
+  if (packet.ip.size <= mtu) [[likely]]
+    return SendFrame(w, port, packet, mac);
   if (MayFragment(packet)) return SendFragments(w, port, packet, mac);
   PuntPacket(w, packet, PuntKind::kTooBig, packet.from, mtu);
 }
@@ -57,17 +58,15 @@ void DeliverOne(WorkerState& w, const Packet& packet, const Neighbour* neighbour
 }  // namespace
 
 void Deliver(WorkerState& w) {
-  List<Packet, kBurst>& packets = w.burst.to_hosts;
+  List<Packet*, kBurst>& packets = w.burst.to_hosts;
   if (packets.empty()) return;
   TableKey keys[kBurst];
-  const TableKey* pointers[kBurst];
   const Neighbour* neighbours[kBurst];
   for (uint32_t i = 0; i < packets.size(); ++i) {
-    keys[i] = NeighbourTable::KeyOf(packets[i].route->port, NextHopOf(packets[i]));
-    pointers[i] = &keys[i];
+    keys[i] = NeighbourTable::KeyOf(packets[i]->route->port, NextHopOf(*packets[i]));
   }
-  w.neighbours->FindBulk(pointers, packets.size(), neighbours);
-  for (uint32_t i = 0; i < packets.size(); ++i) DeliverOne(w, packets[i], neighbours[i]);
+  w.neighbours->FindBulk(keys, packets.size(), neighbours);
+  for (uint32_t i = 0; i < packets.size(); ++i) DeliverOne(w, *packets[i], neighbours[i]);
   packets.Clear();
 }
 

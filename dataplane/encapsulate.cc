@@ -31,7 +31,8 @@ Session* PickSession(const WorkerState& w, PeerIndex peer) {
   // Pairs with SessionTable::ChooseSending(): the sessions' fields are there.
   Session* newest = w.sending[peer].newest.load(std::memory_order_acquire);
   if (newest == nullptr) return nullptr;
-  if (MaySend(*newest, w.now)) [[likely]] return newest;
+  if (MaySend(*newest, w.now)) [[likely]]
+    return newest;
   Session* older = w.sending[peer].older.load(std::memory_order_acquire);
   return older != nullptr && MaySend(*older, w.now) ? older : nullptr;
 }
@@ -43,8 +44,8 @@ void Prefetch(const Session& session) {
   rte_prefetch0(session.header.bytes.data() + kCacheLine);
 }
 
-// This worker has no session with the peer: another may, or the control thread makes one. A flow always
-// goes to the same worker, so that it stays in order.
+// This worker has no session with the peer: another may, or the control thread makes one. A flow
+// always goes to the same worker, so that it stays in order.
 void SendElsewhere(WorkerState& w, const Packet& packet) {
   const PeerIndex peer = packet.route->index;
   uint64_t others = w.sessions->WorkersOf(peer) & ~(uint64_t{1} << w.index);
@@ -63,7 +64,8 @@ void SendElsewhere(WorkerState& w, const Packet& packet) {
 // The next counter; past kCounterLastMessage where the session has sent all it may.
 uint32_t TakeCounter(WorkerState& w, Session& session) {
   const uint32_t counter = session.next_counter.Get();
-  if (counter > kCounterLastMessage) [[unlikely]] return counter;
+  if (counter > kCounterLastMessage) [[unlikely]]
+    return counter;
   session.next_counter.Set(counter + 1);
   if (counter >= kCounterRenew && (counter - kCounterRenew) % kRenewReminder == 0) [[unlikely]] {
     Report(w, SessionEvent::Kind::kCounterHigh, session);
@@ -73,7 +75,8 @@ uint32_t TakeCounter(WorkerState& w, Session& session) {
 
 // Headers in front and a tag behind. False where there is no buffer for a copy.
 bool MakeRoom(WorkerState& w, rte_mbuf** mbuf) {
-  if (HasRoom(*mbuf)) [[likely]] return true;
+  if (HasRoom(*mbuf)) [[likely]]
+    return true;
   rte_mbuf* moved = MoveToOwnBuffer(w.pool, *mbuf);
   if (moved == nullptr) return false;
   *mbuf = moved;
@@ -101,8 +104,8 @@ void StampAndSend(WorkerState& w, const Message& message) {
   rte_mbuf* mbuf = message.mbuf;
   const uint32_t size = mbuf->data_len + uint32_t{kTagSize};
   uint8_t* frame = StampHeader(session.header, BytesOf(mbuf), size,
-                               EncodeHeader({session.send_direction, message.counter}),
-                               message.ecn, session.udp_checksum);
+                               EncodeHeader({session.send_direction, message.counter}), message.ecn,
+                               session.udp_checksum);
   SetDestinationMac(frame, message.next_hop);
   SetData(mbuf, -int32_t{session.header.size}, session.header.size + size);
   const Port& port = *w.ports[session.port];
@@ -138,8 +141,11 @@ void Commit(WorkerState& w, const Packet& packet, Session& session, const MacAdd
   session.last_tx.Set(w.now);
   if (packet.from != kNoPeer) w.stats.relayed.Add(1);
   if (w.burst.messages.room() == 0) SealAndSend(w);
-  w.burst.messages.Add({.mbuf = mbuf, .session = &session, .counter = counter,
-                        .ecn = EcnToOuter(packet.ip.ecn), .next_hop = next_hop});
+  w.burst.messages.Add({.mbuf = mbuf,
+                        .session = &session,
+                        .counter = counter,
+                        .ecn = EcnToOuter(packet.ip.ecn),
+                        .next_hop = next_hop});
 }
 
 void CommitFragments(WorkerState& w, const Packet& packet, Session& session,
@@ -154,7 +160,8 @@ void CommitFragments(WorkerState& w, const Packet& packet, Session& session,
 
 void EncapsulateOne(WorkerState& w, const Packet& packet) {
   Session* session = PickSession(w, packet.route->index);
-  if (session == nullptr) [[unlikely]] return SendElsewhere(w, packet);
+  if (session == nullptr) [[unlikely]]
+    return SendElsewhere(w, packet);
   MacAddress next_hop;
   if (!w.neighbours->at(session->next_hop).Load(&next_hop)) [[unlikely]] {
     return PuntNeedNeighbour(w, packet, *session);
@@ -163,21 +170,19 @@ void EncapsulateOne(WorkerState& w, const Packet& packet) {
     return Commit(w, packet, *session, next_hop);
   }
   if (MayFragment(packet)) return CommitFragments(w, packet, *session, next_hop);
-  PuntPacket(w, packet, PuntKind::kTooBig, packet.from,
-             static_cast<uint16_t>(session->max_inner));
+  PuntPacket(w, packet, PuntKind::kTooBig, packet.from, static_cast<uint16_t>(session->max_inner));
 }
 
 }  // namespace
 
 void Encapsulate(WorkerState& w) {
-  List<Packet, kBurst>& packets = w.burst.to_peers;
+  List<Packet*, kBurst>& packets = w.burst.to_peers;
   if (packets.empty()) return;
-  for (const Packet& packet : packets) {
-    const Session* session =
-        w.sending[packet.route->index].newest.load(std::memory_order_acquire);
+  for (const Packet* packet : packets) {
+    const Session* session = w.sending[packet->route->index].newest.load(std::memory_order_acquire);
     if (session != nullptr) Prefetch(*session);
   }
-  for (const Packet& packet : packets) EncapsulateOne(w, packet);
+  for (const Packet* packet : packets) EncapsulateOne(w, *packet);
   packets.Clear();
   SealAndSend(w);
 }
@@ -191,8 +196,11 @@ void EncapsulateMessage(WorkerState& w, rte_mbuf* mbuf, SessionRef ref) {
   }
   const uint32_t counter = TakeCounter(w, *session);
   if (counter > kCounterLastMessage) return Drop(w, mbuf, DropReason::kCounterSpent);
-  w.burst.messages.Add({.mbuf = mbuf, .session = session, .counter = counter,
-                        .ecn = kEcnNotEct, .next_hop = next_hop});
+  w.burst.messages.Add({.mbuf = mbuf,
+                        .session = session,
+                        .counter = counter,
+                        .ecn = kEcnNotEct,
+                        .next_hop = next_hop});
   SealAndSend(w);
 }
 

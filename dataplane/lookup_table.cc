@@ -37,8 +37,8 @@ absl::StatusOr<std::unique_ptr<LookupTable>> LookupTable::Create(const std::stri
   parameters.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF | RTE_HASH_EXTRA_FLAGS_EXT_TABLE;
   rte_hash* hash = rte_hash_create(&parameters);
   if (hash == nullptr) {
-    return absl::ResourceExhaustedError(absl::StrCat("no look-up table for ", capacity,
-                                                     " entries: ", rte_strerror(rte_errno)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no look-up table for ", capacity, " entries: ", rte_strerror(rte_errno)));
   }
   std::unique_ptr<LookupTable> table(new LookupTable(hash));
   rte_hash_set_cmp_func(hash, CompareKeys);
@@ -73,17 +73,29 @@ void* LookupTable::Find(const TableKey& key) const {
   return rte_hash_lookup_with_hash_data(hash_, &key, HashOf(key), &value) >= 0 ? value : nullptr;
 }
 
-void LookupTable::FindBulk(const TableKey* const* keys, uint32_t n, void** values) const {
+void LookupTable::FindBulk(const TableKey* keys, uint32_t n, void** values, size_t stride) const {
   assert(n <= kMaxBulk);
-  if (n == 0) return;
+  const void* distinct[kMaxBulk];
   hash_sig_t hashes[kMaxBulk];
-  for (uint32_t i = 0; i < n; ++i) hashes[i] = HashOf(*keys[i]);
-  uint64_t hits = 0;
-  rte_hash_lookup_with_hash_bulk_data(hash_, const_cast<const void**>(
-                                                 reinterpret_cast<const void* const*>(keys)),
-                                      hashes, static_cast<int32_t>(n), &hits, values);
+  uint8_t which[kMaxBulk];  // of the distinct ones each key is
+  uint32_t found = 0;
+  const TableKey* last = nullptr;
   for (uint32_t i = 0; i < n; ++i) {
-    if ((hits >> i & 1) == 0) values[i] = nullptr;
+    const TableKey* key =
+        reinterpret_cast<const TableKey*>(reinterpret_cast<const uint8_t*>(keys) + i * stride);
+    if (last == nullptr || !(*key == *last)) {
+      distinct[found] = last = key;
+      hashes[found++] = HashOf(*key);
+    }
+    which[i] = static_cast<uint8_t>(found - 1);
+  }
+  if (found == 0) return;
+  void* distinct_values[kMaxBulk];
+  uint64_t hits = 0;
+  rte_hash_lookup_with_hash_bulk_data(hash_, distinct, hashes, static_cast<int32_t>(found), &hits,
+                                      distinct_values);
+  for (uint32_t i = 0; i < n; ++i) {
+    values[i] = (hits >> which[i] & 1) != 0 ? distinct_values[which[i]] : nullptr;
   }
 }
 

@@ -20,7 +20,10 @@ namespace noisegate::dataplane {
 // Three words, so that keys are built, hashed and compared as words.
 struct TableKey {
   uint64_t words[3];
-  bool operator==(const TableKey&) const = default;
+  bool operator==(const TableKey& other) const {
+    return ((words[0] ^ other.words[0]) | (words[1] ^ other.words[1]) |
+            (words[2] ^ other.words[2])) == 0;
+  }
 };
 static_assert(sizeof(TableKey) == 24);
 
@@ -30,8 +33,8 @@ inline uint32_t HashOf(const TableKey& key) {
   return rte_hash_crc_8byte(key.words[2], hash);
 }
 
-// Holds pointers, not what they point at: after Erase() or a Put() over an old value, workers may use
-// the old pointer until each has passed a quiescent state.
+// Holds pointers, not what they point at: after Erase() or a Put() over an old value, workers may
+// use the old pointer until each has passed a quiescent state.
 class LookupTable {
  public:
   static constexpr uint32_t kMaxBulk = 64;
@@ -51,8 +54,11 @@ class LookupTable {
 
   // Any reader that reports quiescent states. Null where there is no such key.
   void* Find(const TableKey& key) const;
-  // As many look-ups at once, so that their cache misses overlap. n ≤ kMaxBulk.
-  void FindBulk(const TableKey* const* keys, uint32_t n, void** values) const;
+  // As many look-ups at once, so that their cache misses overlap; a key that equals the one before
+  // it, as those of a flow do, is not looked up again. n ≤ kMaxBulk; `stride` is the distance
+  // between keys in bytes.
+  void FindBulk(const TableKey* keys, uint32_t n, void** values,
+                size_t stride = sizeof(TableKey)) const;
 
  private:
   explicit LookupTable(rte_hash* hash) : hash_(hash) {}

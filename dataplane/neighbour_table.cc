@@ -6,8 +6,8 @@ namespace noisegate::dataplane {
 
 absl::StatusOr<std::unique_ptr<NeighbourTable>> NeighbourTable::Create(
     const std::string& unique, uint32_t max_neighbours, GracePeriods* grace_periods) {
-  absl::StatusOr<std::unique_ptr<LookupTable>> by_address = LookupTable::Create(
-      absl::StrCat(unique, "_nb"), max_neighbours, grace_periods->readers());
+  absl::StatusOr<std::unique_ptr<LookupTable>> by_address =
+      LookupTable::Create(absl::StrCat(unique, "_nb"), max_neighbours, grace_periods->readers());
   if (!by_address.ok()) return by_address.status();
   return std::unique_ptr<NeighbourTable>(
       new NeighbourTable(max_neighbours, grace_periods, std::move(*by_address)));
@@ -24,13 +24,12 @@ NeighbourTable::NeighbourTable(uint32_t max_neighbours, GracePeriods* grace_peri
 }
 
 absl::StatusOr<NeighbourIndex> NeighbourTable::Add(PortIndex port, const IpAddress& address) {
-  const TableKey key = KeyOf(port, address);
+  const TableKey key = KeyOf(port, AddressWords::Of(address));
   if (const void* known = by_address_->Find(key); known != nullptr) {
     return static_cast<NeighbourIndex>(static_cast<const Neighbour*>(known) - neighbours_.get());
   }
   if (free_.empty()) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("max_neighbours: all ", max_, " are in use"));
+    return absl::ResourceExhaustedError(absl::StrCat("max_neighbours: all ", max_, " are in use"));
   }
   const NeighbourIndex index = free_.back();
   if (absl::Status status = by_address_->Put(key, &neighbours_[index]); !status.ok()) return status;
@@ -49,11 +48,8 @@ void NeighbourTable::Remove(NeighbourIndex index) {
 }
 
 IpAddress NeighbourTable::AddressOf(NeighbourIndex index) const {
-  IpAddress address;
-  if (index < max_ && keys_[index].has_value()) {
-    std::memcpy(address.bytes.data(), keys_[index]->words, address.bytes.size());
-  }
-  return address;
+  if (index >= max_ || !keys_[index].has_value()) return {};
+  return AddressWords{keys_[index]->words[0], keys_[index]->words[1]}.ToAddress();
 }
 
 }  // namespace noisegate::dataplane

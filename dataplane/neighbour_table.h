@@ -1,5 +1,5 @@
-// The MAC addresses of next hops: a dense array that sessions index, and a table from (port, address) to
-// index for hosts on the overlay. ARP and neighbour discovery are the control thread's.
+// The MAC addresses of next hops: a dense array that sessions index, and a table from (port,
+// address) to index for hosts on the overlay. ARP and neighbour discovery are the control thread's.
 #ifndef NOISEGATE_DATAPLANE_NEIGHBOUR_TABLE_H_
 #define NOISEGATE_DATAPLANE_NEIGHBOUR_TABLE_H_
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "dataplane/bytes.h"
+#include "dataplane/address_words.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/grace_periods.h"
 #include "dataplane/lookup_table.h"
@@ -49,9 +49,8 @@ class NeighbourTable {
                                                                 uint32_t max_neighbours,
                                                                 GracePeriods* grace_periods);
 
-  static TableKey KeyOf(PortIndex port, const IpAddress& address) {
-    return {LoadRaw<uint64_t>(address.bytes.data()), LoadRaw<uint64_t>(address.bytes.data() + 8),
-            port};
+  static TableKey KeyOf(PortIndex port, const AddressWords& address) {
+    return {address.first, address.second, port};
   }
 
   // Control thread. Adding the same next hop again returns the same index.
@@ -66,7 +65,7 @@ class NeighbourTable {
   // Workers.
   const Neighbour& at(NeighbourIndex index) const { return neighbours_[index]; }
   // Null where the control thread never heard of it. n ≤ LookupTable::kMaxBulk.
-  void FindBulk(const TableKey* const* keys, uint32_t n, const Neighbour** found) const {
+  void FindBulk(const TableKey* keys, uint32_t n, const Neighbour** found) const {
     void* values[LookupTable::kMaxBulk];
     by_address_->FindBulk(keys, n, values);
     for (uint32_t i = 0; i < n; ++i) found[i] = static_cast<const Neighbour*>(values[i]);

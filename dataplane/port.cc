@@ -50,7 +50,9 @@ absl::StatusOr<std::unique_ptr<Port>> Port::Open(const PortOptions& options, Por
 
 Port::Port(const PortOptions& options, PortIndex index, const PortContext& context)
     : options_(options), index_(index), context_(context) {
-  for (const Prefix& prefix : options.addresses) own_addresses_.push_back(prefix.address);
+  for (const Prefix& prefix : options.addresses) {
+    own_addresses_.push_back(AddressWords::Of(prefix.address));
+  }
 }
 
 Port::~Port() {
@@ -63,8 +65,8 @@ Port::~Port() {
 }
 
 absl::Status Port::Error(const char* what, int error) const {
-  return absl::InternalError(absl::StrCat("port ", options_.name, " (", options_.device, "): ", what,
-                                          ": ", rte_strerror(error < 0 ? -error : error)));
+  return absl::InternalError(absl::StrCat("port ", options_.name, " (", options_.device, "): ",
+                                          what, ": ", rte_strerror(error < 0 ? -error : error)));
 }
 
 absl::Status Port::Plug() {
@@ -87,11 +89,13 @@ absl::Status Port::Plug() {
   }
   absl::StatusOr<DeviceArguments> device = MakeDeviceArguments(options_, unique, context_.workers);
   if (!device.ok()) return device.status();
-  if (const int error = rte_eal_hotplug_add(device->bus.c_str(), device->name.c_str(),
-                                            device->arguments.c_str());
+  if (const int error =
+          rte_eal_hotplug_add(device->bus.c_str(), device->name.c_str(), device->arguments.c_str());
       error != 0) {
-    return Error(absl::StrCat("DPDK cannot open it as ", device->name, " with \"",
-                              device->arguments, "\"").c_str(), error);
+    return Error(
+        absl::StrCat("DPDK cannot open it as ", device->name, " with \"", device->arguments, "\"")
+            .c_str(),
+        error);
   }
   bus_ = device->bus;
   device_name_ = device->name;
@@ -109,9 +113,10 @@ absl::Status Port::Configure() {
   if (const int error = rte_eth_dev_info_get(device_id_, &info); error != 0) {
     return Error("device information", error);
   }
-  queues_ = fixed_queues_ != 0
-                ? fixed_queues_
-                : std::min({context_.workers, info.max_rx_queues, info.max_tx_queues, queue_limit_});
+  queues_ =
+      fixed_queues_ != 0
+          ? fixed_queues_
+          : std::min({context_.workers, info.max_rx_queues, info.max_tx_queues, queue_limit_});
   if (queues_ == 0) return Error("it has no queues", ENODEV);
   if (options_.mtu > info.max_mtu) {
     return absl::InvalidArgumentError(absl::StrCat("port ", options_.name, " (", options_.device,
@@ -132,8 +137,9 @@ absl::Status Port::Configure() {
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
   }
   if (const int error = rte_eth_dev_configure(device_id_, queues_, queues_, &conf); error != 0) {
-    return Error(absl::StrCat("it refuses ", queues_, " queues and an mtu of ", options_.mtu).c_str(),
-                 error);
+    return Error(
+        absl::StrCat("it refuses ", queues_, " queues and an mtu of ", options_.mtu).c_str(),
+        error);
   }
   if (!IsKernelInterface(options_.kind)) return absl::OkStatus();
   if (const int error = rte_eth_dev_set_mtu(device_id_, options_.mtu); error != 0) {
@@ -169,16 +175,15 @@ absl::Status Port::SetUpQueues() {
   rte_eth_allmulticast_enable(device_id_);
   ChooseMac();
   if (side() == Side::kUnderlay && queues_ > 1 && options_.kind == DeviceKind::kPci) {
-    hardware_steering_ =
-        SteerStripes(device_id_, context_.listen_port, std::min(queues_, context_.workers),
-                     options_.vlan);
+    hardware_steering_ = SteerStripes(device_id_, context_.listen_port,
+                                      std::min(queues_, context_.workers), options_.vlan);
   }
   return absl::OkStatus();
 }
 
 void Port::ChooseMac() {
-  if (rte_ether_addr mac; HasMacOfItsOwn(options_.kind) &&
-                          rte_eth_macaddr_get(device_id_, &mac) == 0) {
+  if (rte_ether_addr mac;
+      HasMacOfItsOwn(options_.kind) && rte_eth_macaddr_get(device_id_, &mac) == 0) {
     std::copy_n(mac.addr_bytes, mac_.bytes.size(), mac_.bytes.begin());
   } else {
     mac_ = MacOfNames(context_.gateway, options_.name);

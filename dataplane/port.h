@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dataplane/address_words.h"
 #include "dataplane/bytes.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/ring_wire.h"
@@ -20,12 +21,12 @@ namespace noisegate::dataplane {
 
 // What a port needs to know of the data plane that it belongs to.
 struct PortContext {
-  std::string gateway;       // DataplaneOptions::name
-  std::string unique;        // distinguishes this data plane's devices from others' in the process
+  std::string gateway;  // DataplaneOptions::name
+  std::string unique;   // distinguishes this data plane's devices from others' in the process
   uint16_t workers = 1;
   uint16_t listen_port = 0;
   rte_mempool* pool = nullptr;
-  bool one_pool = false;     // every frame that is sent comes from `pool`
+  bool one_pool = false;  // every frame that is sent comes from `pool`
 };
 
 // Opened, started and closed by the control thread; the const members are for any thread.
@@ -36,8 +37,8 @@ class Port {
   // driver does not let go of the socket before.
   static absl::StatusOr<std::unique_ptr<Port>> Open(const PortOptions& options, PortIndex index,
                                                     const PortContext& context);
-  // Stops the device and unplugs it: a tap disappears, an XDP program is detached. No worker may use
-  // it any more.
+  // Stops the device and unplugs it: a tap disappears, an XDP program is detached. No worker may
+  // use it any more.
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
@@ -60,8 +61,8 @@ class Port {
   bool IsOwnMac(const uint8_t* mac) const {
     return LoadRaw<uint32_t>(mac) == mac_low_ && LoadRaw<uint16_t>(mac + 4) == mac_high_;
   }
-  bool IsOwnAddress(const IpAddress& address) const {
-    for (const IpAddress& own : own_addresses_) {
+  bool IsOwnAddress(const AddressWords& address) const {
+    for (const AddressWords& own : own_addresses_) {
       if (own == address) return true;
     }
     return false;
@@ -88,12 +89,12 @@ class Port {
   std::string bus_, device_name_;  // for unplugging; empty bus where there is nothing to unplug
   uint16_t device_id_ = UINT16_MAX;
   uint16_t queues_ = 0;
-  uint16_t queue_limit_ = 0;       // of this kind of device
-  uint16_t fixed_queues_ = 0;      // 0: the device is asked
+  uint16_t queue_limit_ = 0;   // of this kind of device
+  uint16_t fixed_queues_ = 0;  // 0: the device is asked
   MacAddress mac_;
-  uint32_t mac_low_ = 0;           // mac_ as the comparison wants it
+  uint32_t mac_low_ = 0;  // mac_ as the comparison wants it
   uint16_t mac_high_ = 0;
-  std::vector<IpAddress> own_addresses_;
+  std::vector<AddressWords> own_addresses_;
   bool udp_checksum_offload_ = false;
   bool hardware_steering_ = false;
   bool started_ = false;

@@ -1,16 +1,17 @@
-// Route: whose is the destination, and may the sender say so. One longest-prefix match answers both.
+// Route: whose is the destination, and may the sender say so. One longest-prefix match answers
+// both.
 //
 //   1. look all destinations up, and the sources of what peers sent, in bulk
 //   2. a peer may send only from its own prefixes
 //   3. by the destination's owner: this gateway, a host on the overlay, or a peer
 //
 // Exits:
-//   to a host on the overlay → burst.to_hosts           to the gateway itself → PuntFrame, PuntPacket
-//   to a peer → burst.to_peers                          no route, TTL spent → PuntPacket
+//   to a host on the overlay → burst.to_hosts           to the gateway itself → PuntFrame,
+//   PuntPacket to a peer → burst.to_peers                          no route, TTL spent → PuntPacket
 //   Drop: kInnerSource, kUnsupported, kRelayDenied, kNoRoute
 //
-// The TTL falls where a packet is sure to go on (Deliver, Encapsulate), so that what is punted or comes
-// back from there is as its sender made it.
+// The TTL falls where a packet is sure to go on (Deliver, Encapsulate), so that what is punted or
+// comes back from there is as its sender made it.
 
 #include <rte_prefetch.h>
 
@@ -103,12 +104,12 @@ void RouteOne(WorkerState& w, Packet& packet, const RouteIds& ids) {
       return Drop(w, packet.mbuf, DropReason::kRelayDenied);
     }
     rte_prefetch0(&w.sending[route.index]);
-    w.burst.to_peers.Add(packet);
+    w.burst.to_peers.Add(&packet);
   } else if (route.port == packet.port || route.port >= w.ports.size()) {
     // In the first case its sender is on the same link and could have sent it there itself.
     Drop(w, packet.mbuf, DropReason::kNoRoute);
   } else {
-    w.burst.to_hosts.Add(packet);
+    w.burst.to_hosts.Add(&packet);
   }
 }
 
@@ -120,7 +121,6 @@ void RoutePackets(WorkerState& w) {
   RouteIds ids[kBurst];
   LookUp(w, ids);
   for (uint32_t i = 0; i < packets.size(); ++i) RouteOne(w, packets[i], ids[i]);
-  packets.Clear();
 }
 
 }  // namespace noisegate::dataplane

@@ -1,11 +1,12 @@
 // One session as the packet path sees it: keys, counters, replay window and header template.
 //
-// Laid out for the caches, because at 10,000 sessions every packet meets a cold one: a packet that is
-// received touches lines 0, 17 and one of the replay window, one that is sent 17, 18 and the template.
+// Laid out for the caches, because at 10,000 sessions every packet meets a cold one: a packet that
+// is received touches lines 0, 17 and one of the replay window, one that is sent 17, 18 and the
+// template.
 //
 // Access contracts stand at each field. "worker" is the one that owns the session's local port.
-// Fields that only control writes are set before the session is published and do not change while any
-// look-up can find it, unless they are atomic.
+// Fields that only control writes are set before the session is published and do not change while
+// any look-up can find it, unless they are atomic.
 #ifndef NOISEGATE_DATAPLANE_SESSION_H_
 #define NOISEGATE_DATAPLANE_SESSION_H_
 
@@ -14,6 +15,7 @@
 #include <cstdint>
 
 #include "crypto/aead.h"
+#include "dataplane/address_words.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/header.h"
 #include "dataplane/header_template.h"
@@ -23,7 +25,8 @@
 
 namespace noisegate::dataplane {
 
-// The counter at which a session asks to be renewed: 2^27 messages before its last, 13 s at 10 Mpps.
+// The counter at which a session asks to be renewed: 2^27 messages before its last, 13 s at 10
+// Mpps.
 inline constexpr uint32_t kCounterRenew = kCounterLastMessage - (uint32_t{1} << 27);
 
 struct alignas(kCacheLine) Session {
@@ -31,26 +34,26 @@ struct alignas(kCacheLine) Session {
   // The session that this one replaced under the same key, tried where a tag does not verify here.
   // worker: ro, acquire; control: wo, release.
   std::atomic<Session*> previous{nullptr};
-  uint64_t receive_until = 0;           // TSC; worker: ro, control: wo
-  PeerIndex peer = 0;                   // worker: ro, control: wo
-  uint32_t awaits_confirmation = 0;     // worker: rw, control: sets it before publishing
-  Tally<uint64_t> rx_packets;           // worker: wo, control: ro; as the next four
-  Tally<uint64_t> rx_bytes;             // of inner packets
-  Tally<uint64_t> last_rx;              // TSC; 0 where never
-  Tally<uint64_t> last_data_rx;         // TSC, without empty messages
+  uint64_t receive_until = 0;        // TSC; worker: ro, control: wo
+  PeerIndex peer = 0;                // worker: ro, control: wo
+  uint32_t awaits_confirmation = 0;  // worker: rw, control: sets it before publishing
+  Tally<uint64_t> rx_packets;        // worker: wo, control: ro; as the next four
+  Tally<uint64_t> rx_bytes;          // of inner packets
+  Tally<uint64_t> last_rx;           // TSC; 0 where never
+  Tally<uint64_t> last_data_rx;      // TSC, without empty messages
 
   // End of line 0, then lines 1 … 16: its last counter, then the ring from a line's start on.
-  ReplayWindow window;                  // worker: rw
+  ReplayWindow window;  // worker: rw
 
   // Line 17. worker: ro, control: wo.
   uint8_t receive_key[crypto::kAeadKeySize] = {};
   uint8_t send_key[crypto::kAeadKeySize] = {};
 
   // Line 18: sending.
-  Tally<uint32_t> next_counter;         // worker: wo, control: ro; past kCounterLastMessage when spent
-  Tally<uint32_t> confirmed;            // worker: wo, control: ro; what is sent will be received
-  uint64_t send_until = 0;              // TSC; worker: ro, control: wo; as the next five
-  uint32_t max_inner = 0;               // bytes of inner packet that fit the path
+  Tally<uint32_t> next_counter;  // worker: wo, control: ro; past kCounterLastMessage when spent
+  Tally<uint32_t> confirmed;     // worker: wo, control: ro; what is sent will be received
+  uint64_t send_until = 0;       // TSC; worker: ro, control: wo; as the next five
+  uint32_t max_inner = 0;        // bytes of inner packet that fit the path
   NeighbourIndex next_hop = 0;
   PortIndex port = 0;
   Direction send_direction = Direction::kInitiatorToResponder;
@@ -69,8 +72,8 @@ struct alignas(kCacheLine) Session {
   // evenly. control: rw, worker: never.
   alignas(kCacheLine) TableKey key;
   WorkerIndex worker = 0;
-  bool held = false;                    // not to be chosen for sending
-  Session* next_of_peer = nullptr;      // other sessions of this peer, newest first
+  bool held = false;                // not to be chosen for sending
+  Session* next_of_peer = nullptr;  // other sessions of this peer, newest first
   uint8_t padding[kCacheLine] = {};
 };
 
@@ -85,15 +88,13 @@ static_assert(sizeof(Session) <= 1536, "the memory budget of a session");
 
 // What finds a session: who sent the datagram, and in which direction. The local port is not in it,
 // because each worker has a table of its own. `remote_port` is in host order.
-inline TableKey SessionKey(const IpAddress& remote, uint16_t remote_port, Direction direction) {
-  return {LoadRaw<uint64_t>(remote.bytes.data()), LoadRaw<uint64_t>(remote.bytes.data() + 8),
+inline TableKey SessionKey(const AddressWords& remote, uint16_t remote_port, Direction direction) {
+  return {remote.first, remote.second,
           uint64_t{remote_port} << 1 | static_cast<uint64_t>(direction)};
 }
 inline Endpoint RemoteOf(const TableKey& key) {
-  Endpoint remote;
-  remote.port = static_cast<uint16_t>(key.words[2] >> 1);
-  std::memcpy(remote.address.bytes.data(), key.words, remote.address.bytes.size());
-  return remote;
+  return {AddressWords{key.words[0], key.words[1]}.ToAddress(),
+          static_cast<uint16_t>(key.words[2] >> 1)};
 }
 
 // Which sessions a worker sends a peer's packets on. worker: ro, acquire; control: wo, release.

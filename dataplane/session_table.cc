@@ -50,9 +50,8 @@ absl::Status SessionTable::Allocate() {
     free_.push_back(i);
   }
   for (uint16_t w = 0; w < options_.workers; ++w) {
-    absl::StatusOr<std::unique_ptr<LookupTable>> receiving =
-        LookupTable::Create(absl::StrCat(options_.unique, "_rx", w), options_.max_sessions,
-                            grace_periods_->readers());
+    absl::StatusOr<std::unique_ptr<LookupTable>> receiving = LookupTable::Create(
+        absl::StrCat(options_.unique, "_rx", w), options_.max_sessions, grace_periods_->readers());
     if (!receiving.ok()) return receiving.status();
     receiving_.push_back(std::move(*receiving));
     sending_.push_back(AllocateArray<PeerSending>(options_.max_peers));
@@ -72,9 +71,8 @@ absl::StatusOr<SessionRef> SessionTable::Publish(const SessionParams& params, co
     return absl::InvalidArgumentError("session: worker or peer out of range");
   }
   if (params.local_address.is_v4() != params.remote.address.is_v4()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("session: ", params.local_address.ToString(), " cannot send to ",
-                     params.remote.ToString()));
+    return absl::InvalidArgumentError(absl::StrCat("session: ", params.local_address.ToString(),
+                                                   " cannot send to ", params.remote.ToString()));
   }
   if (free_.empty()) {
     return absl::ResourceExhaustedError(
@@ -104,7 +102,7 @@ void SessionTable::FillIn(Session* session, const SessionParams& params, const P
   session->confirmed.Set(params.confirmed ? 1 : 0);
   session->next_counter.Set(kCounterFirstMessage);
   session->send_direction = SendDirection(params.role);
-  session->key = SessionKey(params.remote.address, params.remote.port,
+  session->key = SessionKey(AddressWords::Of(params.remote.address), params.remote.port,
                             ReceiveDirection(params.role));
   std::memcpy(session->receive_key, params.receive_key.data(), sizeof(session->receive_key));
   std::memcpy(session->send_key, params.send_key.data(), sizeof(session->send_key));

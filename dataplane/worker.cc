@@ -46,6 +46,7 @@ void Worker::Walk() {
   RoutePackets(w);
   Deliver(w);
   Encapsulate(w);
+  w.burst.packets.Clear();
 }
 
 uint32_t Worker::ReceiveFromDevice(const ReceiveQueue& queue) {
@@ -82,8 +83,13 @@ void Worker::TakeFromRing(rte_mbuf* mbuf) {
     case PacketNote::Kind::kFrame:
       return ClassifyUnderlay(w, *w.ports[note.port], &mbuf, 1);
     case PacketNote::Kind::kPacket: {
-      Packet packet{.mbuf = mbuf, .ip = {}, .from = note.from, .port = kNoPort,
-                    .ethernet_size = 0, .handed_over = note.handed_over, .route = nullptr};
+      Packet packet{.mbuf = mbuf,
+                    .ip = {},
+                    .from = note.from,
+                    .port = kNoPort,
+                    .ethernet_size = 0,
+                    .handed_over = note.handed_over,
+                    .route = nullptr};
       if (!ParseIp(BytesOf(mbuf), mbuf->data_len, &packet.ip)) {
         return Drop(w, mbuf, DropReason::kMalformed);
       }
