@@ -1,4 +1,4 @@
-// Decapsulate: find the session, open, and take each counter once.
+// FindSessions and Decapsulate: find the session, open, and take each counter once.
 //
 //   1. look all sessions up in bulk        4. open what failed under the previous session
 //   2. replay filter and expiry            5. take the counter, note the session alive
@@ -58,20 +58,6 @@ Session* PreviousOf(const WorkerState& w, const Datagram& datagram, const Sessio
   return previous != nullptr && MayOpen(w, datagram, *previous) ? previous : nullptr;
 }
 
-void LookUp(WorkerState& w) {
-  void* sessions[kBurst];
-  List<Datagram, kBurst>& datagrams = w.burst.datagrams;
-  w.receiving->FindBulk(&datagrams[0].key, datagrams.size(), sessions, sizeof(Datagram));
-  for (uint32_t i = 0; i < datagrams.size(); ++i) {
-    Session* session = static_cast<Session*>(sessions[i]);
-    datagrams[i].session = session;
-    if (session == nullptr) continue;
-    rte_prefetch0(session);
-    rte_prefetch0(session->receive_key);
-    session->window.Prefetch(datagrams[i].counter);
-  }
-}
-
 // Lets sending move to our session, as the other side has it, and tells the control thread once. In
 // this order: `confirmed` is what the control thread looks at when it reads the event.
 void Confirm(WorkerState& w, Session& session) {
@@ -117,10 +103,23 @@ void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
 
 }  // namespace
 
+void FindSessions(WorkerState& w) {
+  void* sessions[kBurst];
+  List<Datagram, kBurst>& datagrams = w.burst.datagrams;
+  if (datagrams.empty()) return;
+  w.receiving->FindBulk(&datagrams[0].key, datagrams.size(), sessions, sizeof(Datagram));
+  for (uint32_t i = 0; i < datagrams.size(); ++i) {
+    Session* session = static_cast<Session*>(sessions[i]);
+    datagrams[i].session = session;
+    if (session == nullptr) continue;
+    rte_prefetch0(session);
+    rte_prefetch0(session->receive_key);
+    session->window.Prefetch(datagrams[i].counter);
+  }
+}
+
 void Decapsulate(WorkerState& w) {
   if (w.burst.datagrams.empty()) return;
-  LookUp(w);
-
   Opening current, previous;
   for (Datagram& datagram : w.burst.datagrams) {
     Session* session = datagram.session;

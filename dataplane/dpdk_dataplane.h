@@ -60,6 +60,9 @@ class DpdkDataplane final : public Dataplane {
 
   // For tests, which cannot send 2^31 messages.
   SessionTable& sessions_for_test() { return *sessions_; }
+  // For perf/, which runs the first worker's turns itself. Only while not started.
+  Worker& worker_for_perf() { return *workers_.front(); }
+  const Port& port_for_perf(PortIndex port) const { return *ports_[port]; }
 
  private:
   using PacketRing = std::unique_ptr<rte_ring, FreePacketRing>;

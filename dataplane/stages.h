@@ -21,7 +21,8 @@ namespace noisegate::dataplane {
 void ClassifyUnderlay(WorkerState& w, const Port& port, rte_mbuf** frames, uint32_t n);
 void ClassifyOverlay(WorkerState& w, const Port& port, rte_mbuf** frames, uint32_t n);
 
-// decapsulate.cc: burst.datagrams → burst.packets.
+// decapsulate.cc: burst.datagrams get their sessions, and then → burst.packets.
+void FindSessions(WorkerState& w);
 void Decapsulate(WorkerState& w);
 
 // route.cc: burst.packets → burst.to_hosts and burst.to_peers.

@@ -42,6 +42,7 @@ void Worker::Run() {
 // The walk behind classification; see stages.h.
 void Worker::Walk() {
   WorkerState& w = *state_;
+  FindSessions(w);
   Decapsulate(w);
   RoutePackets(w);
   Deliver(w);
@@ -50,11 +51,14 @@ void Worker::Walk() {
 }
 
 uint32_t Worker::ReceiveFromDevice(const ReceiveQueue& queue) {
-  WorkerState& w = *state_;
-  const Port& port = *queue.port;
   rte_mbuf* frames[kBurst];
-  const uint16_t n = rte_eth_rx_burst(port.device_id(), queue.queue, frames, kBurst);
-  if (n == 0) return 0;
+  const uint16_t n = rte_eth_rx_burst(queue.port->device_id(), queue.queue, frames, kBurst);
+  if (n != 0) WalkFrames(*queue.port, frames, n);
+  return n;
+}
+
+void Worker::WalkFrames(const Port& port, rte_mbuf** frames, uint16_t n) {
+  WorkerState& w = *state_;
   Take(w, n);
   if (port.side() == Side::kUnderlay) {
     ClassifyUnderlay(w, port, frames, n);
@@ -62,7 +66,13 @@ uint32_t Worker::ReceiveFromDevice(const ReceiveQueue& queue) {
     ClassifyOverlay(w, port, frames, n);
   }
   Walk();
-  return n;
+}
+
+void Worker::RunOnce(const Port& port, rte_mbuf** frames, uint16_t n) {
+  BeginTurn();
+  WalkFrames(port, frames, n);
+  FlushTransmit(*state_);
+  FlushHandOver(*state_);
 }
 
 uint32_t Worker::ReceiveFromRing(rte_ring* ring) {

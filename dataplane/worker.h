@@ -19,6 +19,9 @@ class Worker {
 
   // Polls until Stop(); runs on the worker's own lcore.
   void Run();
+  // Of one turn, instead of Run(), the part between the devices: walks up to kBurst frames as `port`
+  // received them, and sends what is left. For perf/, which is its own device.
+  void RunOnce(const Port& port, rte_mbuf** frames, uint16_t n);
   // Any thread; Run() returns within a turn.
   void Stop() { stopping_.store(true, std::memory_order_relaxed); }
 
@@ -29,6 +32,7 @@ class Worker {
   void BeginTurn();
   void EndTurn(uint32_t packets);
   uint32_t ReceiveFromDevice(const ReceiveQueue& queue);
+  void WalkFrames(const Port& port, rte_mbuf** frames, uint16_t n);
   uint32_t ReceiveFromRing(rte_ring* ring);
   void TakeFromRing(rte_mbuf* mbuf);
   void Walk();
