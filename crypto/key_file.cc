@@ -83,7 +83,7 @@ void SyncDirectoryOf(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<PrivateKey> PrivateKey::Load(const std::string& path) {
+absl::StatusOr<PrivateKey> PrivateKey::Load(const std::string& path, KeyUse use) {
   // Without O_NONBLOCK, opening a FIFO would wait for a writer.
   const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.fd() < 0) return FileError(path, "cannot open it", errno);
@@ -99,7 +99,7 @@ absl::StatusOr<PrivateKey> PrivateKey::Load(const std::string& path) {
     size += static_cast<size_t>(n);
   }
   absl::StatusOr<PrivateKey> key =
-      FromPem(std::string_view(reinterpret_cast<const char*>(text.data()), size));
+      FromPem(std::string_view(reinterpret_cast<const char*>(text.data()), size), use);
   if (!key.ok()) {
     return absl::Status(key.status().code(),
                         absl::StrCat("key file ", path, ": ", key.status().message()));

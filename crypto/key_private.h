@@ -15,7 +15,7 @@ struct PrivateKey::Rep {
   Secret<crypto_sign_ed25519_SECRETKEYBYTES> ed25519;  // kEd25519 only: seed ‖ public key
   EvpKey evp;                                          // the others; wiped by OpenSSL
 
-  static absl::StatusOr<PrivateKey> FromEvp(EvpKey evp);
+  static absl::StatusOr<PrivateKey> FromEvp(EvpKey evp, KeyUse use);
   EvpKey ToEvp() const;  // null if out of memory
 };
 

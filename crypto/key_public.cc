@@ -27,19 +27,24 @@ struct PublicKey::Rep {
 
 namespace {
 
-// A key has one PKIX DER that counts. For Ed25519 (RFC 8410) and P-256 (RFC 5480, named curve,
-// uncompressed point) it is a fixed prefix and the point; for RSA (RFC 8017) only the algorithm is
-// at a fixed place. Matching these first keeps hostile bytes away from OpenSSL's general decoders.
+// A key has one PKIX DER that counts. For Ed25519 (RFC 8410), P-256 and secp256k1 (RFC 5480, named
+// curve, uncompressed point) it is a fixed prefix and the point; for RSA (RFC 8017) only the
+// algorithm is at a fixed place. Matching these first keeps hostile bytes away from OpenSSL's
+// general decoders.
 constexpr std::array<uint8_t, 12> kEd25519Prefix = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                                     0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 constexpr std::array<uint8_t, 27> kP256Prefix = {
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
     0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
+constexpr std::array<uint8_t, 24> kSecp256k1Prefix = {
+    0x30, 0x56, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+    0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a, 0x03, 0x42, 0x00, 0x04};
 constexpr std::array<uint8_t, 15> kRsaAlgorithm = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
                                                    0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
 constexpr size_t kRsaAlgorithmOffset = 4;  // behind 30 82 hh ll
 constexpr size_t kEd25519DerSize = kEd25519Prefix.size() + 32;
 constexpr size_t kP256DerSize = kP256Prefix.size() + 64;
+constexpr size_t kSecp256k1DerSize = kSecp256k1Prefix.size() + 64;
 constexpr size_t kMaxRsaDerSize = 600;  // 550 at 4,096 bits and a 31-bit exponent
 
 constexpr int kMinRsaBits = 2048;
@@ -146,9 +151,29 @@ bool VerifyEvp(EVP_PKEY* evp, KeyType type, std::span<const uint8_t> signed_byte
                          signed_bytes.size()) == 1;
 }
 
+bool VerifySha256(EVP_PKEY* evp, KeyType type, std::span<const uint8_t> message,
+                  std::span<const uint8_t> signature) {
+  const OpenSslErrorScope errors;
+  if (type == KeyType::kRsa && signature.size() != static_cast<size_t>(EVP_PKEY_get_size(evp))) {
+    return false;
+  }
+  const DigestContext context(EVP_MD_CTX_new());
+  return context != nullptr &&
+         EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, evp) == 1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                          message.size()) == 1;
+}
+
+bool VerifyEd25519(std::span<const uint8_t, 32> point, std::span<const uint8_t> message,
+                   std::span<const uint8_t> signature) {
+  return signature.size() == crypto_sign_ed25519_BYTES &&
+         crypto_sign_ed25519_verify_detached(signature.data(), message.data(), message.size(),
+                                             point.data()) == 0;
+}
+
 }  // namespace
 
-absl::StatusOr<PublicKey> PublicKey::FromPkixDer(std::span<const uint8_t> der) {
+absl::StatusOr<PublicKey> PublicKey::FromPkixDer(std::span<const uint8_t> der, KeyUse use) {
   const OpenSslErrorScope errors;
   auto rep = std::make_shared<Rep>();
   if (der.size() == kEd25519DerSize && HasAt(der, 0, kEd25519Prefix)) {
@@ -159,6 +184,16 @@ absl::StatusOr<PublicKey> PublicKey::FromPkixDer(std::span<const uint8_t> der) {
     rep->type = KeyType::kP256;
     rep->evp = DecodeExactly(der);
     if (rep->evp == nullptr) return absl::InvalidArgumentError("P-256 point is not on the curve");
+  } else if (der.size() == kSecp256k1DerSize && HasAt(der, 0, kSecp256k1Prefix)) {
+    if (use != KeyUse::kLibp2p) {
+      return absl::InvalidArgumentError(
+          "a secp256k1 key is no identity in Noise Swarm; only libp2p has them");
+    }
+    rep->type = KeyType::kSecp256k1;
+    rep->evp = DecodeExactly(der);
+    if (rep->evp == nullptr) {
+      return absl::InvalidArgumentError("secp256k1 point is not on the curve");
+    }
   } else if (der.size() <= kMaxRsaDerSize && HasAt(der, kRsaAlgorithmOffset, kRsaAlgorithm)) {
     rep->type = KeyType::kRsa;
     rep->evp = DecodeExactly(der);
@@ -173,10 +208,47 @@ absl::StatusOr<PublicKey> PublicKey::FromPkixDer(std::span<const uint8_t> der) {
   return PublicKey(std::move(rep));
 }
 
-absl::StatusOr<PublicKey> PublicKey::FromPem(std::string_view pem) {
+absl::StatusOr<PublicKey> PublicKey::FromPem(std::string_view pem, KeyUse use) {
   absl::StatusOr<PemBody> body = DecodePem(pem, "PUBLIC KEY");
   if (!body.ok()) return body.status();
-  return FromPkixDer(body->der());
+  return FromPkixDer(body->der(), use);
+}
+
+absl::StatusOr<PublicKey> PublicKey::FromEd25519Point(
+    std::span<const uint8_t, kEd25519PointSize> point) {
+  std::array<uint8_t, kEd25519DerSize> der;
+  std::ranges::copy(point, std::ranges::copy(kEd25519Prefix, der.begin()).out);
+  return FromPkixDer(der);
+}
+
+absl::StatusOr<PublicKey> PublicKey::FromSecp256k1Point(
+    std::span<const uint8_t, kSecp256k1PointSize> compressed) {
+  const OpenSslErrorScope errors;
+  const EcGroup curve(EC_GROUP_new_by_curve_name(NID_secp256k1));
+  const EcPoint point(curve == nullptr ? nullptr : EC_POINT_new(curve.get()));
+  std::array<uint8_t, 65> uncompressed;
+  if (point == nullptr ||
+      EC_POINT_oct2point(curve.get(), point.get(), compressed.data(), compressed.size(), nullptr) !=
+          1 ||
+      EC_POINT_point2oct(curve.get(), point.get(), POINT_CONVERSION_UNCOMPRESSED,
+                         uncompressed.data(), uncompressed.size(),
+                         nullptr) != uncompressed.size()) {
+    return absl::InvalidArgumentError("not a compressed point of secp256k1");
+  }
+  std::array<uint8_t, kSecp256k1DerSize> der;
+  const auto rest = std::ranges::copy(kSecp256k1Prefix, der.begin()).out;
+  std::copy(uncompressed.begin() + 1, uncompressed.end(), rest);
+  return FromPkixDer(der, KeyUse::kLibp2p);
+}
+
+std::vector<uint8_t> PublicKey::Point() const {
+  if (rep_->type == KeyType::kEd25519) return {rep_->ed25519.begin(), rep_->ed25519.end()};
+  if (rep_->type != KeyType::kSecp256k1) return {};
+  const std::span<const uint8_t> x = std::span(rep_->der).subspan(kSecp256k1Prefix.size(), 32);
+  std::vector<uint8_t> compressed = {
+      static_cast<uint8_t>(2 + (rep_->der.back() & 1))};  // y's parity
+  compressed.insert(compressed.end(), x.begin(), x.end());
+  return compressed;
 }
 
 KeyType PublicKey::type() const { return rep_->type; }
@@ -195,15 +267,21 @@ bool PublicKey::VerifyDigest(std::span<const uint8_t, 64> digest,
                              std::span<const uint8_t> signature) const {
   switch (rep_->type) {
     case KeyType::kEd25519:
-      return signature.size() == crypto_sign_ed25519_BYTES &&
-             crypto_sign_ed25519_verify_detached(signature.data(), digest.data(), digest.size(),
-                                                 rep_->ed25519.data()) == 0;
+      return VerifyEd25519(rep_->ed25519, digest, signature);
     case KeyType::kP256:
       return VerifyEvp(rep_->evp.get(), rep_->type, digest.first(32), signature);
     case KeyType::kRsa:
       return VerifyEvp(rep_->evp.get(), rep_->type, digest, signature);
+    case KeyType::kSecp256k1:
+      return false;
   }
   return false;
+}
+
+bool PublicKey::VerifyMessage(std::span<const uint8_t> message,
+                              std::span<const uint8_t> signature) const {
+  if (rep_->type == KeyType::kEd25519) return VerifyEd25519(rep_->ed25519, message, signature);
+  return VerifySha256(rep_->evp.get(), rep_->type, message, signature);
 }
 
 }  // namespace noisegate::crypto

@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/aead.h"
 
 namespace noisegate::crypto {
 namespace {
+
+constexpr char kSmallOrderKey[] = "noisegate/small-order-key";  // a status payload
 
 std::string ProtocolName(const NoisePattern& pattern, HashKind hash) {
   const char* const hash_name = hash == HashKind::kBlake2b ? "BLAKE2b" : "SHA256";
@@ -28,6 +31,10 @@ bool Sends(const NoisePattern& pattern, NoiseRole role, NoiseToken wanted) {
 }
 
 }  // namespace
+
+bool IsSmallOrderKey(const absl::Status& status) {
+  return status.GetPayload(kSmallOrderKey).has_value();
+}
 
 HandshakeState::Keys HandshakeState::Keys::Clone() const {
   Keys copy{symmetric.Clone(), std::nullopt, remote_ephemeral, remote_static};
@@ -211,7 +218,9 @@ absl::Status HandshakeState::MixDh(NoiseToken token, Keys& keys) const {
 
   Secret<kX25519KeySize> shared;
   if (!X25519(ours->private_key, *theirs, shared)) {
-    return absl::InvalidArgumentError("the peer's X25519 key is of small order");
+    absl::Status status = absl::InvalidArgumentError("the peer's X25519 key is of small order");
+    status.SetPayload(kSmallOrderKey, absl::Cord());
+    return status;
   }
   keys.symmetric.MixKey(shared.span());
   return absl::OkStatus();

@@ -44,6 +44,9 @@ struct HandshakeOptions {
   std::optional<X25519PublicKey> remote_static = std::nullopt;
 };
 
+// Did a ReadMessage or WriteMessage fail because the peer's key is of small order?
+bool IsSmallOrderKey(const absl::Status& status);
+
 // One side of one handshake. Movable; not copyable; not thread-safe. All keys are wiped when
 // destroyed.
 //

@@ -4,6 +4,8 @@
 
 #include <openssl/bio.h>
 #include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -22,7 +24,11 @@ struct OpenSslFree {
 
 using EvpKey = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
 using EvpKeyContext = std::unique_ptr<EVP_PKEY_CTX, OpenSslFree<EVP_PKEY_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, OpenSslFree<EVP_MD_CTX_free>>;
 using BioHandle = std::unique_ptr<BIO, OpenSslFree<BIO_free_all>>;
+using EcGroup = std::unique_ptr<EC_GROUP, OpenSslFree<EC_GROUP_free>>;
+using EcPoint = std::unique_ptr<EC_POINT, OpenSslFree<EC_POINT_free>>;
+using EcdsaSignature = std::unique_ptr<ECDSA_SIG, OpenSslFree<ECDSA_SIG_free>>;
 using Bignum = std::unique_ptr<BIGNUM, OpenSslFree<BN_free>>;
 using Pkcs8Info = std::unique_ptr<PKCS8_PRIV_KEY_INFO, OpenSslFree<PKCS8_PRIV_KEY_INFO_free>>;
 
