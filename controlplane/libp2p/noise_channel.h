@@ -21,7 +21,7 @@
 // associated data. Frames without text (16 bytes) and without anything (size 0) are accepted; the
 // latter cost no counter.
 //
-// Buffers grow with the traffic and shrink when it ends, so that an idle connection holds little.
+// Buffers grow with the traffic and shrink again, so that most of many connections hold little.
 // Single-threaded; the engine must outlive both, and may serve many channels of one thread.
 #ifndef NOISEGATE_CONTROLPLANE_LIBP2P_NOISE_CHANNEL_H_
 #define NOISEGATE_CONTROLPLANE_LIBP2P_NOISE_CHANNEL_H_
@@ -95,6 +95,7 @@ class NoiseSealer {
   size_t sealed_ = 0;    // end of the sealed ones
   size_t consumed_ = 0;  // what the socket took
   size_t prepared_ = 0;
+  size_t small_bursts_ = 0;  // in a row
   std::vector<Frame> frames_;
   std::vector<crypto::AeadMessage> burst_;
   uint64_t counter_ = 0;
@@ -133,9 +134,9 @@ class NoiseOpener {
   const NoiseChannelOptions options_;
   std::unique_ptr<uint8_t[]> buffer_;
   size_t capacity_ = 0;
-  size_t begin_ = 0;  // first byte that is not opened yet
-  size_t end_ = 0;    // end of what was received
-  size_t last_read_ = 0;
+  size_t begin_ = 0;        // first byte that is not opened yet
+  size_t end_ = 0;          // end of what was received
+  size_t small_reads_ = 0;  // in a row
   std::vector<crypto::AeadMessage> burst_;
   std::vector<std::span<const uint8_t>> texts_;
   uint64_t counter_ = 0;

@@ -24,21 +24,22 @@
 #ifndef NOISEGATE_CONTROLPLANE_LIBP2P_YAMUX_H_
 #define NOISEGATE_CONTROLPLANE_LIBP2P_YAMUX_H_
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "controlplane/libp2p/yamux_frame.h"
+#include "controlplane/libp2p/yamux_stream.h"
 
 namespace noisegate::libp2p {
-
-using TimePoint = std::chrono::steady_clock::time_point;
-using StreamId = uint32_t;
 
 enum class YamuxRole : uint8_t { kClient, kServer };  // the client opens odd streams
 
@@ -57,7 +58,7 @@ struct YamuxOptions {
   uint32_t max_send_queue = 4 * 1024 * 1024;      // the same for all streams together
   uint32_t max_receive_queue = 16 * 1024 * 1024;  // received and not consumed, all streams
                                                   // together; beyond it the fullest stream is reset
-  uint32_t quantum = 16 * 1024;                        // bytes of data in one turn of a stream
+  uint32_t quantum = 16 * 1024;                   // bytes of data in one turn of a stream
   uint32_t max_frame_data = 65519 - kYamuxHeaderSize;  // where a stream is alone
   // A ping goes out at the start, which measures the round trip, and at this interval. 0: never.
   std::chrono::milliseconds keep_alive{30'000};
@@ -72,22 +73,10 @@ enum class YamuxError : uint8_t {
   kWindowExceeded,  // more data than the window allows
   kWindowOverflow,  // credits beyond 2^32-1
   kAnswersNotRead,  // pings or refused streams pile up: the peer asks and does not read
-  kUnexpectedPong,  // for a ping that was not sent
   kPingTimeout,     // no pong within ping_timeout
   kRemoteError,     // GoAway with a code other than normal
 };
 std::string_view ToString(YamuxError error);
-
-// What happened to a stream since it was polled last.
-struct YamuxStreamEvent {
-  StreamId stream = 0;
-  bool opened = false;        // inbound and new: Accept() or Reset() it
-  bool acknowledged = false;  // outbound: the peer accepted it
-  bool readable = false;      // Readable() has bytes
-  bool writable = false;      // a Write() that took less than all may go on
-  bool finished = false;      // the peer sends no more; what is Readable() still counts
-  bool reset = false;         // gone, in both directions; nothing that was Readable() remains
-};
 
 struct YamuxCounters {
   uint64_t streams_refused = 0;  // inbound beyond a limit
@@ -109,7 +98,7 @@ class YamuxSession {
   // Any cut of the peer's frames. Ignored after an error.
   void Receive(std::span<const uint8_t> bytes, TimePoint now);
   bool HasOutput() const;
-  // How many bytes Pull() could give now: exact without data, an upper bound with it.
+  // About how many bytes Pull() could give now; 0 only if there is no output.
   size_t OutputSize() const;
   // Writes frames to `out`, whole ones only, and returns how many bytes. `out` has at least
   // kYamuxHeaderSize + 1 bytes; more is better.
@@ -147,23 +136,103 @@ class YamuxSession {
   // Tells the peer to open no more streams; with kNormal those that are open go on. After it the
   // caller closes TCP itself.
   void GoAway(YamuxGoAway reason);
-  bool remote_went_away() const;
+  bool remote_went_away() const { return remote_went_away_; }
   // nullopt if no timer runs.
   std::optional<TimePoint> NextDeadline() const;
   void HandleTimeout(TimePoint now);
   // Of the last answered ping.
-  std::optional<std::chrono::nanoseconds> round_trip() const;
+  std::optional<std::chrono::nanoseconds> round_trip() const { return round_trip_; }
 
   // Final; the streams are as good as reset. A GoAway for the peer is still in Pull().
-  YamuxError error() const;
-  size_t stream_count() const;
-  size_t send_queue_size() const;     // bytes
-  size_t receive_queue_size() const;  // bytes
-  const YamuxCounters& counters() const;
+  YamuxError error() const { return error_; }
+  size_t stream_count() const { return streams_.size(); }
+  size_t send_queue_size() const { return send_queue_size_; }        // bytes
+  size_t receive_queue_size() const { return receive_queue_size_; }  // bytes
+  const YamuxCounters& counters() const { return counters_; }
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  friend class YamuxSessionTestPeer;
+  using Stream = YamuxStream;
+
+  // Receiving (yamux_receive.cc).
+  void ReceiveHeader(const YamuxHeader& header);
+  void ReceiveStreamFrame(const YamuxHeader& header);
+  void ReceivePayload(std::span<const uint8_t> bytes);
+  void ReceiveCredit(Stream& stream, uint32_t credit);
+  void ReceiveEnds(StreamId id, uint16_t flags);
+  void ReceivePing(const YamuxHeader& header);
+  Stream* OpenInbound(StreamId id);
+  void ResetFullest();
+
+  // Sending (yamux_send.cc).
+  class Output;
+  bool PullControl(Output& output);
+  bool PullStreamControl(Stream& stream, Output& output);
+  void PullData(Output& output);
+  bool PullTurn(Stream& stream, Output& output);
+  uint32_t CreditDue(const Stream& stream) const;
+  void GrowWindow(Stream& stream);
+  size_t Sendable(const Stream& stream) const;
+  void Activate(Stream& stream, bool is_new);
+  void EndTurn(Stream& stream);
+  void AfterDrain(Stream& stream, size_t size);
+  void TellRoom();
+
+  // Streams and the session (yamux.cc).
+  Stream* Find(StreamId id) const;
+  Stream& AddStream(StreamId id, bool inbound);
+  YamuxStreamEvent& Event(Stream& stream);
+  void AfterQueued(Stream& stream, size_t size, bool wants_room);
+  void AfterConsumed(Stream& stream, size_t size);
+  void RequestControl(Stream& stream);
+  void QueueReset(StreamId id);
+  void ForgetIfDone(Stream& stream);
+  void Forget(Stream& stream, bool tell);
+  void Fail(YamuxError error);
+
+  const YamuxRole role_;
+  const YamuxOptions options_;
+  TimePoint now_;
+  YamuxError error_ = YamuxError::kNone;
+
+  absl::flat_hash_map<StreamId, std::unique_ptr<Stream>> streams_;
+  uint32_t next_stream_;
+  uint32_t inbound_ = 0;
+  uint32_t outbound_ = 0;
+  uint32_t pending_accept_ = 0;
+  YamuxStreamList<&Stream::event_link> events_;
+  std::deque<YamuxStreamEvent> last_events_;  // of streams that are gone
+
+  // Receiving.
+  std::array<uint8_t, kYamuxHeaderSize> header_;
+  size_t header_size_ = 0;  // bytes of it that are there
+  StreamId payload_stream_ = 0;
+  uint32_t payload_left_ = 0;  // bytes of the Data frame that is under way
+  uint16_t payload_flags_ = 0;
+  size_t receive_queue_size_ = 0;
+
+  // Sending.
+  std::deque<uint32_t> pongs_;
+  std::deque<StreamId> resets_;
+  YamuxStreamList<&Stream::control_link> control_;
+  YamuxStreamList<&Stream::flow_link> new_flows_;  // had nothing to send before
+  YamuxStreamList<&Stream::flow_link> old_flows_;
+  size_t send_queue_size_ = 0;
+  bool send_queue_was_full_ = false;
+  std::optional<YamuxGoAway> go_away_;  // to be sent
+  bool went_away_ = false;
+  bool remote_went_away_ = false;
+
+  // Keep-alive. At most one ping is under way.
+  TimePoint next_ping_;
+  bool ping_queued_ = false;
+  bool ping_sent_ = false;
+  uint32_t ping_value_ = 0;
+  TimePoint ping_queued_at_;
+  TimePoint ping_sent_at_;
+  std::optional<std::chrono::nanoseconds> round_trip_;
+
+  YamuxCounters counters_;
 };
 
 }  // namespace noisegate::libp2p
