@@ -20,7 +20,7 @@
 
 namespace noisegate::config {
 
-enum class Engine : uint8_t { kAuto, kIpsecMb, kSodium };
+enum class Engine : uint8_t { kAuto, kLanes, kIpsecMb, kSodium };
 
 struct Gateway {
   std::string name = "noisegate";

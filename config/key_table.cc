@@ -25,7 +25,7 @@ constexpr int64_t kMaxPrefixes = 4'096;
 constexpr int64_t kMaxEndpoints = 8;
 
 // In the order of the enums.
-constexpr std::string_view kEngines[] = {"auto", "ipsec_mb", "sodium"};
+constexpr std::string_view kEngines[] = {"auto", "lanes", "ipsec_mb", "sodium"};
 constexpr std::string_view kSides[] = {"underlay", "overlay"};
 constexpr std::string_view kLevels[] = {"error", "warning", "info", "debug"};
 
@@ -80,7 +80,7 @@ constexpr Section kGateway{"gateway", kGatewayKeys};
 
 constexpr Key kCryptoKeys[] = {
     Choice(Field<&Crypto::engine>("engine", Kind::kChoice,
-                                  "AEAD implementation; auto: the fastest that this CPU runs."),
+                                  "AEAD implementation; auto: the fastest for each burst on this CPU."),
            kEngines),
 };
 constexpr Section kCrypto{"crypto", kCryptoKeys};

@@ -40,6 +40,8 @@ crypto::AeadEngineKind EngineKindOf(config::Engine engine) {
   switch (engine) {
     case config::Engine::kAuto:
       return crypto::AeadEngineKind::kAuto;
+    case config::Engine::kLanes:
+      return crypto::AeadEngineKind::kLanes;
     case config::Engine::kIpsecMb:
       return crypto::AeadEngineKind::kIpsecMb;
     case config::Engine::kSodium:

@@ -62,6 +62,7 @@ OverviewSnapshot Gateway::TakeOverview(const std::vector<WorkerCounters>& worker
   overview.name = config_.gateway.name;
   overview.peer_id = identity_.id().ToString();
   overview.engine = std::string(dataplane_->engine_name());
+  overview.engine_isa = std::string(dataplane_->engine_isa());
   const dataplane::EndpointRange listen{
       {},
       config_.gateway.listen_port,

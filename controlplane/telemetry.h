@@ -23,7 +23,8 @@ struct OverviewSnapshot {
   std::string version;
   std::string name;
   std::string peer_id;
-  std::string engine;               // of the AEAD
+  std::string engine;               // of the AEAD, crypto::AeadEngine::name()
+  std::string engine_isa;           // and the instruction set it runs on
   std::vector<std::string> listen;  // underlay addresses with their port (range)
   double uptime_seconds = 0;
   uint32_t workers = 0, ports = 0;

@@ -27,6 +27,7 @@ Json ToJson(const OverviewSnapshot& overview) {
           {"name", overview.name},
           {"peer_id", overview.peer_id},
           {"engine", overview.engine},
+          {"engine_isa", overview.engine_isa},
           {"listen", overview.listen},
           {"uptime_seconds", overview.uptime_seconds},
           {"workers", overview.workers},

@@ -9,9 +9,14 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind) 
   switch (kind) {
     case AeadEngineKind::kAuto: {
       // The fastest first. The last one runs everywhere.
-      absl::StatusOr<std::unique_ptr<AeadEngine>> engine = MakeIpsecMbEngine();
-      return engine.ok() ? std::move(engine) : MakeSodiumEngine();
+      absl::StatusOr<std::unique_ptr<AeadEngine>> ipsec_mb = MakeIpsecMbEngine();
+      if (!ipsec_mb.ok()) return MakeSodiumEngine();
+      absl::StatusOr<std::unique_ptr<AeadEngine>> lanes = MakeLanesEngine();
+      if (!lanes.ok()) return ipsec_mb;
+      return MakeByShapeEngine(*std::move(lanes), *std::move(ipsec_mb));
     }
+    case AeadEngineKind::kLanes:
+      return MakeLanesEngine();
     case AeadEngineKind::kIpsecMb:
       return MakeIpsecMbEngine();
     case AeadEngineKind::kSodium:

@@ -6,36 +6,21 @@
 //
 // The nonce is 4 zero bytes and the little-endian 64-bit counter, as in Noise. The associated data
 // is 0 to 16 bytes held by the message itself, because here it is never more than a header word.
+//
+// Which implementation runs is MakeAeadEngine()'s to choose: a kind by name is that one, for every
+// burst, and kAuto is the fastest for the shape of each.
 #ifndef NOISEGATE_CRYPTO_AEAD_H_
 #define NOISEGATE_CRYPTO_AEAD_H_
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "crypto/aead_message.h"
 
 namespace noisegate::crypto {
-
-inline constexpr size_t kAeadKeySize = 32;  // bytes
-inline constexpr size_t kAeadTagSize = 16;  // bytes
-
-// One message of a burst. Points at memory of the caller; owns nothing.
-struct AeadMessage {
-  const uint8_t* key;  // kAeadKeySize bytes
-  uint64_t counter;    // nonce = LE32(nonce_prefix) ‖ LE64(counter)
-  uint8_t* text;       // sealed or opened in place; no alignment needed
-  uint32_t text_size;  // bytes, without the tag
-  uint8_t aad_size;    // 0 … 16 bytes of `aad`
-  bool ok;             // out, Open only: the tag was right
-  std::array<uint8_t, 16> aad;
-  uint32_t nonce_prefix = 0;  // 0 in Noise; other values are for public test vectors
-  // The tag stands at text + text_size: written by Seal, judged by Open.
-  uint8_t* tag() const { return text + text_size; }
-};
 
 // Seals and opens bursts. Messages of one burst may have any sizes and any keys, but their memory
 // must not overlap. One engine serves one thread; make one for each worker.
@@ -43,8 +28,13 @@ class AeadEngine {
  public:
   virtual ~AeadEngine() = default;
 
-  // The name that config, `show` and benchmarks use: "ipsec_mb", "sodium", "lanes", "null".
+  // The name that config, `show` and benchmarks use: "lanes", "ipsec_mb", "sodium", "null"; for
+  // kAuto that of what it chose, "lanes+ipsec_mb" where that depends on the burst.
   virtual std::string_view name() const = 0;
+
+  // The instruction set that it runs on, as `show` tells it: "avx512_ifma", "avx2", "sse",
+  // "generic".
+  virtual std::string_view isa() const = 0;
 
   // Encrypts every message and writes its tag behind it. Cannot fail.
   virtual void Seal(std::span<AeadMessage> burst) = 0;
@@ -56,7 +46,8 @@ class AeadEngine {
 };
 
 enum class AeadEngineKind : uint8_t {
-  kAuto,     // the fastest that this CPU runs
+  kAuto,     // the fastest that this CPU runs, burst by burst
+  kLanes,    // our own, a message in every vector lane (docs/adr/0009-lanes.md); needs AVX2
   kIpsecMb,  // Intel ipsec-mb's best for this CPU
   kSodium,   // libsodium: portable, and the oracle of the tests
 };

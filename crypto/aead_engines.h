@@ -12,8 +12,15 @@ namespace noisegate::crypto {
 
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeSodiumEngine();
 
+// InvalidArgument where this CPU lacks AVX2.
+absl::StatusOr<std::unique_ptr<AeadEngine>> MakeLanesEngine();
+
 // InvalidArgument where this CPU lacks what ipsec-mb needs (SSE4.2 and AES-NI at the least).
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeIpsecMbEngine();
+
+// Gives each burst to the one that is faster for its shape.
+std::unique_ptr<AeadEngine> MakeByShapeEngine(std::unique_ptr<AeadEngine> lanes,
+                                              std::unique_ptr<AeadEngine> ipsec_mb);
 
 }  // namespace noisegate::crypto
 

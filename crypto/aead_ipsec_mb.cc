@@ -27,9 +27,21 @@ using Manager = std::unique_ptr<IMB_MGR, FreeManager>;
 
 class IpsecMbEngine final : public AeadEngine {
  public:
-  explicit IpsecMbEngine(Manager manager) : manager_(std::move(manager)) {}
+  IpsecMbEngine(Manager manager, IMB_ARCH arch) : manager_(std::move(manager)), arch_(arch) {}
 
   std::string_view name() const override { return "ipsec_mb"; }
+  std::string_view isa() const override {
+    switch (arch_) {
+      case IMB_ARCH_AVX512:
+        return "avx512";
+      case IMB_ARCH_AVX2:
+        return "avx2";
+      case IMB_ARCH_AVX:
+        return "avx";
+      default:
+        return "sse";
+    }
+  }
 
   void Seal(std::span<AeadMessage> burst) override {
     ForEachChunk(burst, [this](std::span<AeadMessage> chunk) {
@@ -127,6 +139,7 @@ class IpsecMbEngine final : public AeadEngine {
   }
 
   const Manager manager_;
+  const IMB_ARCH arch_;
   std::array<Secret<kKeyLoadSize>, kChunk> padded_keys_;
   std::array<AeadNonce, kChunk> nonces_;
   std::array<std::array<uint8_t, kAeadTagSize>, kChunk> tags_;
@@ -143,7 +156,7 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeIpsecMbEngine() {
     return absl::InvalidArgumentError(
         "ipsec-mb has no code for this CPU; use the engine \"sodium\"");
   }
-  return std::make_unique<IpsecMbEngine>(std::move(manager));
+  return std::make_unique<IpsecMbEngine>(std::move(manager), arch);
 }
 
 }  // namespace noisegate::crypto

@@ -36,6 +36,7 @@ bool Open(const uint8_t* key, const AeadNonce& nonce, std::span<const uint8_t> a
 class SodiumEngine final : public AeadEngine {
  public:
   std::string_view name() const override { return "sodium"; }
+  std::string_view isa() const override { return "generic"; }  // libsodium does not tell
 
   void Seal(std::span<AeadMessage> burst) override {
     for (AeadMessage& message : burst) {

@@ -229,7 +229,9 @@ class Dataplane {
   virtual WorkerCounters ReadControlCounters() const = 0;
   virtual std::vector<PortCounters> ReadPorts() const = 0;
   virtual const PortInfo& port_info(PortIndex port) const = 0;
+  // As crypto::AeadEngine's name() and isa().
   virtual std::string_view engine_name() const = 0;
+  virtual std::string_view engine_isa() const = 0;
 };
 
 }  // namespace noisegate::dataplane

@@ -292,4 +292,8 @@ std::string_view DpdkDataplane::engine_name() const {
   return workers_.front()->state().engine->name();
 }
 
+std::string_view DpdkDataplane::engine_isa() const {
+  return workers_.front()->state().engine->isa();
+}
+
 }  // namespace noisegate::dataplane

@@ -57,6 +57,7 @@ class DpdkDataplane final : public Dataplane {
   std::vector<PortCounters> ReadPorts() const override;
   const PortInfo& port_info(PortIndex port) const override;
   std::string_view engine_name() const override;
+  std::string_view engine_isa() const override;
 
   // For tests, which cannot send 2^31 messages.
   SessionTable& sessions_for_test() { return *sessions_; }

@@ -49,7 +49,7 @@ std::string Overview(const Json& o) {
   line("peer id", Text(o, "peer_id"));
   line("listens on", Joined(o.at("listen")));
   line("workers", Text(o, "workers") + " over " + Text(o, "ports") + " ports, sealing with " +
-                      Text(o, "engine"));
+                      Text(o, "engine") + " (" + Text(o, "engine_isa") + ")");
   line("peers", Text(o, "peers_up") + " of " + Text(o, "peers") + " up, " + Text(o, "sessions") +
                     " sessions");
   line("handshakes", count("handshakes_as_initiator") + " as initiator, " +

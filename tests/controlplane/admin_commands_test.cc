@@ -63,6 +63,7 @@ TEST_F(AdminCommandsTest, SectionsHaveTheKeysThatProgramsRelyOn) {
         "name",
         "peer_id",
         "engine",
+        "engine_isa",
         "listen",
         "uptime_seconds",
         "workers",

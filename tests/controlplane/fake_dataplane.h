@@ -152,6 +152,7 @@ class FakeDataplane : public dataplane::Dataplane {
     return infos.at(port);
   }
   std::string_view engine_name() const override { return "fake"; }
+  std::string_view engine_isa() const override { return "none"; }
 
   uint64_t drops(dataplane::DropReason reason) const {
     return control.drops[static_cast<size_t>(reason)];

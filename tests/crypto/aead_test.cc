@@ -10,6 +10,7 @@
 #include <string>
 
 #include "crypto/aead_null.h"
+#include "tests/crypto/engines.h"
 #include "tests/crypto/test_bytes.h"
 
 namespace noisegate::crypto {
@@ -84,10 +85,10 @@ struct Sample {
   }
 };
 
-class AeadEngines : public testing::TestWithParam<AeadEngineKind> {
+class AeadEngines : public testing::TestWithParam<EngineUnderTest> {
  protected:
   void SetUp() override {
-    absl::StatusOr<std::unique_ptr<AeadEngine>> engine = MakeAeadEngine(GetParam());
+    absl::StatusOr<std::unique_ptr<AeadEngine>> engine = GetParam().make();
     if (!engine.ok()) GTEST_SKIP() << engine.status();
     engine_ = *std::move(engine);
   }
@@ -297,32 +298,32 @@ TEST_P(AeadEngines, EmptyBurstDoesNothing) {
   engine_->Open({});
 }
 
-std::string EngineName(const testing::TestParamInfo<AeadEngineKind>& info) {
-  switch (info.param) {
-    case AeadEngineKind::kAuto:
-      return "Auto";
-    case AeadEngineKind::kIpsecMb:
-      return "IpsecMb";
-    case AeadEngineKind::kSodium:
-      return "Sodium";
-  }
-  return "Unknown";
-}
-
-INSTANTIATE_TEST_SUITE_P(All, AeadEngines,
-                         testing::Values(AeadEngineKind::kAuto, AeadEngineKind::kIpsecMb,
-                                         AeadEngineKind::kSodium),
-                         EngineName);
+INSTANTIATE_TEST_SUITE_P(All, AeadEngines, testing::ValuesIn(EnginesUnderTest()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(AeadEngine, NamesAreThoseOfTheConfig) {
   EXPECT_EQ(MakeAeadEngine(AeadEngineKind::kSodium).value()->name(), "sodium");
   const auto ipsec_mb = MakeAeadEngine(AeadEngineKind::kIpsecMb);
-  const auto automatic = MakeAeadEngine(AeadEngineKind::kAuto);
-  ASSERT_TRUE(automatic.ok());
   if (ipsec_mb.ok()) {
     EXPECT_EQ((*ipsec_mb)->name(), "ipsec_mb");
   }
-  EXPECT_EQ((*automatic)->name(), ipsec_mb.ok() ? "ipsec_mb" : "sodium");
+  const auto lanes = MakeAeadEngine(AeadEngineKind::kLanes);
+  if (lanes.ok()) {
+    EXPECT_EQ((*lanes)->name(), "lanes");
+  }
+}
+
+TEST(AeadEngine, AutoTellsWhatItChose) {
+  const auto ipsec_mb = MakeAeadEngine(AeadEngineKind::kIpsecMb);
+  const auto lanes = MakeAeadEngine(AeadEngineKind::kLanes);
+  const auto automatic = MakeAeadEngine(AeadEngineKind::kAuto);
+  ASSERT_TRUE(automatic.ok());
+  EXPECT_EQ((*automatic)->name(), !ipsec_mb.ok() ? "sodium"
+                                  : !lanes.ok()  ? "ipsec_mb"
+                                                 : "lanes+ipsec_mb");
+  if (lanes.ok()) {
+    EXPECT_EQ((*automatic)->isa(), (*lanes)->isa());
+  }
 }
 
 TEST(AeadEngine, NullEngineIsRecognisableAndUnsafe) {

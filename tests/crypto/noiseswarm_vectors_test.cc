@@ -11,6 +11,7 @@
 #include "crypto/noise.h"
 #include "crypto/peer_id.h"
 #include "crypto/shake.h"
+#include "tests/crypto/engines.h"
 #include "tests/crypto/vectors.h"
 
 namespace noisegate::crypto {
@@ -147,8 +148,8 @@ TEST_F(NoiseSwarmHandshakes, IdentitiesSignAndVerifyTheChannelDigest) {
 }
 
 TEST_F(NoiseSwarmHandshakes, EveryEngineSealsAndOpensTheMessages) {
-  for (AeadEngineKind kind : {AeadEngineKind::kSodium, AeadEngineKind::kIpsecMb}) {
-    const absl::StatusOr<std::unique_ptr<AeadEngine>> engine = MakeAeadEngine(kind);
+  for (const EngineUnderTest& under_test : EnginesUnderTest()) {
+    const absl::StatusOr<std::unique_ptr<AeadEngine>> engine = under_test.make();
     if (!engine.ok()) continue;  // the same absence is a visible skip in aead_test.cc
     ForEach([&](const nlohmann::json& hs) {
       size_t run = 0;

@@ -3,6 +3,7 @@
 
 #include "crypto/aead.h"
 #include "crypto/x25519.h"
+#include "tests/crypto/engines.h"
 #include "tests/crypto/vectors.h"
 
 namespace noisegate::crypto {
@@ -29,11 +30,11 @@ uint64_t LittleEndian(std::span<const uint8_t> bytes) {
   return value;
 }
 
-class WycheproofAead : public testing::TestWithParam<AeadEngineKind> {};
+class WycheproofAead : public testing::TestWithParam<EngineUnderTest> {};
 
 TEST_P(WycheproofAead, ChaCha20Poly1305) {
   NOISEGATE_LOAD_SHARED_OR_SKIP(json, "wycheproof/chacha20_poly1305_test.json");
-  const absl::StatusOr<std::unique_ptr<AeadEngine>> engine = MakeAeadEngine(GetParam());
+  const absl::StatusOr<std::unique_ptr<AeadEngine>> engine = GetParam().make();
   if (!engine.ok()) GTEST_SKIP() << engine.status();
   size_t run = 0;
   ForEachTest(json, [&](const nlohmann::json& test, const nlohmann::json&) {
@@ -71,9 +72,8 @@ TEST_P(WycheproofAead, ChaCha20Poly1305) {
   EXPECT_GE(run, 270u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, WycheproofAead,
-                         testing::Values(AeadEngineKind::kSodium, AeadEngineKind::kIpsecMb,
-                                         AeadEngineKind::kAuto));
+INSTANTIATE_TEST_SUITE_P(Engines, WycheproofAead, testing::ValuesIn(EnginesUnderTest()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(Wycheproof, X25519) {
   NOISEGATE_LOAD_SHARED_OR_SKIP(json, "wycheproof/x25519_test.json");
