@@ -36,6 +36,7 @@ class Clocked final : public AeadEngine {
  public:
   explicit Clocked(AeadEngine* engine) : engine_(engine) {}
   std::string_view name() const override { return engine_->name(); }
+  std::string_view isa() const override { return engine_->isa(); }
   void Seal(std::span<AeadMessage> burst) override {
     entered = ReadCycles();
     engine_->Seal(burst);

@@ -147,6 +147,7 @@ void PathRig::SetEngine(crypto::AeadEngine* engine) {
    public:
     explicit Borrowed(AeadEngine* engine) : engine_(engine) {}
     std::string_view name() const override { return engine_->name(); }
+    std::string_view isa() const override { return engine_->isa(); }
     void Seal(std::span<AeadMessage> burst) override { engine_->Seal(burst); }
     void Open(std::span<AeadMessage> burst) override { engine_->Open(burst); }
 
