@@ -9,6 +9,8 @@ constexpr std::string_view kAlphabet58 =
     "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 constexpr std::string_view kAlphabet36 = "0123456789abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view kAlphabet32 = "abcdefghijklmnopqrstuvwxyz234567";
+constexpr std::string_view kAlphabet64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 std::string_view AlphabetOf(Base base) {
   switch (base) {
@@ -18,9 +20,14 @@ std::string_view AlphabetOf(Base base) {
       return kAlphabet36;
     case Base::k32:
       return kAlphabet32;
+    case Base::k64:
+      return kAlphabet64;
   }
   return {};
 }
+
+// Bits in a digit, where that is a whole number; else 0.
+int BitsOf(Base base) { return base == Base::k32 ? 5 : base == Base::k64 ? 6 : 0; }
 
 // Rewrites a big-endian number from one base to another, digit by digit. Leading zero digits are no
 // part of a number; here they stand for leading zero bytes, one for one.
@@ -40,41 +47,50 @@ std::vector<uint8_t> Rebase(std::span<const uint8_t> digits, uint32_t from, uint
   return number;
 }
 
-std::vector<uint8_t> EncodeBits(std::span<const uint8_t> bytes) {
-  std::vector<uint8_t> digits;
+// Cuts a row of bits, the first one the highest, from digits of one width into digits of another.
+// What is left at the end goes into one more digit if `pad`; else it must be less than a digit, and
+// zero.
+std::optional<std::vector<uint8_t>> Recut(std::span<const uint8_t> digits, int from, int to,
+                                          bool pad) {
+  std::vector<uint8_t> out;
   uint32_t bits = 0;
   int count = 0;
-  for (uint8_t byte : bytes) {
-    bits = bits << 8 | byte;
-    for (count += 8; count >= 5; count -= 5) digits.push_back(bits >> (count - 5) & 31);
-  }
-  if (count > 0) digits.push_back(bits << (5 - count) & 31);
-  return digits;
-}
-
-std::optional<std::vector<uint8_t>> DecodeBits(std::span<const uint8_t> digits) {
-  std::vector<uint8_t> bytes;
-  uint32_t bits = 0;
-  int count = 0;
+  const uint32_t mask = (1u << to) - 1;
   for (uint8_t digit : digits) {
-    bits = bits << 5 | digit;
-    count += 5;
-    if (count < 8) continue;
-    count -= 8;
-    bytes.push_back(static_cast<uint8_t>(bits >> count));
+    bits = bits << from | digit;
+    for (count += from; count >= to; count -= to) {
+      out.push_back(static_cast<uint8_t>(bits >> (count - to) & mask));
+    }
   }
-  // What is left is less than a digit, and zero.
-  if (count >= 5 || (bits & ((1u << count) - 1)) != 0) return std::nullopt;
-  return bytes;
+  const uint32_t rest = bits & ((1u << count) - 1);
+  if (pad && count > 0) out.push_back(static_cast<uint8_t>(rest << (to - count)));
+  if (!pad && (count >= from || rest != 0)) return std::nullopt;
+  return out;
 }
 
 }  // namespace
 
+std::optional<Base> BaseOfPrefix(char prefix) {
+  switch (prefix) {
+    case 'z':
+      return Base::k58;
+    case 'k':
+      return Base::k36;
+    case 'b':
+      return Base::k32;
+    case 'u':
+      return Base::k64;
+    default:
+      return std::nullopt;
+  }
+}
+
 std::string EncodeBase(Base base, std::span<const uint8_t> bytes) {
   const std::string_view alphabet = AlphabetOf(base);
+  const int width = BitsOf(base);
   const std::vector<uint8_t> digits =
-      base == Base::k32 ? EncodeBits(bytes)
-                        : Rebase(bytes, 256, static_cast<uint32_t>(alphabet.size()));
+      width > 0 ? *Recut(bytes, 8, width, /*pad=*/true)
+                : Rebase(bytes, 256, static_cast<uint32_t>(alphabet.size()));
   std::string text;
   for (uint8_t digit : digits) text += alphabet[digit];
   return text;
@@ -89,7 +105,7 @@ std::optional<std::vector<uint8_t>> DecodeBase(Base base, std::string_view text)
     if (digit == std::string_view::npos) return std::nullopt;
     digits.push_back(static_cast<uint8_t>(digit));
   }
-  if (base == Base::k32) return DecodeBits(digits);
+  if (const int width = BitsOf(base); width > 0) return Recut(digits, width, 8, /*pad=*/false);
   return Rebase(digits, static_cast<uint32_t>(alphabet.size()), 256);
 }
 

@@ -40,15 +40,15 @@ enum class CircuitStatus : uint16_t {
 std::string_view ToString(CircuitStatus status);
 
 struct CircuitPeer {
-  PeerId id;
-  std::vector<Multiaddr> addresses;
+  PeerId id = {};
+  std::vector<Multiaddr> addresses = {};
   bool operator==(const CircuitPeer&) const = default;
 };
 
 struct CircuitReservation {
-  uint64_t expire = 0;               // unix time, s
-  std::vector<Multiaddr> addresses;  // the relay's own
-  std::vector<uint8_t> voucher;      // a signed envelope; empty if there is none
+  uint64_t expire = 0;                    // unix time, s
+  std::vector<Multiaddr> addresses = {};  // the relay's own
+  std::vector<uint8_t> voucher = {};      // a signed envelope; empty if there is none
   bool operator==(const CircuitReservation&) const = default;
 };
 
@@ -61,18 +61,18 @@ struct CircuitLimit {
 
 struct HopMessage {
   HopType type = HopType::kReserve;
-  std::optional<CircuitPeer> peer;
-  std::optional<CircuitReservation> reservation;
-  std::optional<CircuitLimit> limit;
-  std::optional<CircuitStatus> status;  // any number, also ones without a name
+  std::optional<CircuitPeer> peer = std::nullopt;
+  std::optional<CircuitReservation> reservation = std::nullopt;
+  std::optional<CircuitLimit> limit = std::nullopt;
+  std::optional<CircuitStatus> status = std::nullopt;  // any number, also ones without a name
   bool operator==(const HopMessage&) const = default;
 };
 
 struct StopMessage {
   StopType type = StopType::kConnect;
-  std::optional<CircuitPeer> peer;
-  std::optional<CircuitLimit> limit;
-  std::optional<CircuitStatus> status;
+  std::optional<CircuitPeer> peer = std::nullopt;
+  std::optional<CircuitLimit> limit = std::nullopt;
+  std::optional<CircuitStatus> status = std::nullopt;
   bool operator==(const StopMessage&) const = default;
 };
 

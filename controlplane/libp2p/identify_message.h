@@ -20,13 +20,13 @@ inline constexpr std::string_view kIdentifyPushProtocol = "/ipfs/id/push/1.0.0";
 inline constexpr size_t kMaxIdentifyEntries = 256;  // addresses or protocols; more are left out
 
 struct IdentifyMessage {
-  std::string protocol_version;
-  std::string agent_version;
-  std::vector<uint8_t> public_key;  // protobuf PublicKey; compare with the connection's
-  std::vector<Multiaddr> listen_addresses;
-  std::optional<Multiaddr> observed_address;
-  std::vector<std::string> protocols;
-  std::vector<uint8_t> signed_peer_record;  // envelope; empty if there is none
+  std::string protocol_version = {};
+  std::string agent_version = {};
+  std::vector<uint8_t> public_key = {};  // protobuf PublicKey; compare with the connection's
+  std::vector<Multiaddr> listen_addresses = {};
+  std::optional<Multiaddr> observed_address = std::nullopt;
+  std::vector<std::string> protocols = {};
+  std::vector<uint8_t> signed_peer_record = {};  // envelope; empty if there is none
   bool operator==(const IdentifyMessage&) const = default;
 };
 

@@ -57,9 +57,9 @@ inline constexpr size_t kMaxMultiaddrParts = 16;
 // Where a TCP address leads: an IP address, or a name with the families that it may resolve to.
 struct TcpTarget {
   enum class Family : uint8_t { kAny, kV4, kV6 };
-  std::optional<dataplane::IpAddress> address;
-  std::string zone;  // of a link-local IPv6 address; empty otherwise
-  std::string name;  // DNS name where there is no address
+  std::optional<dataplane::IpAddress> address = std::nullopt;
+  std::string zone = {};  // of a link-local IPv6 address; empty otherwise
+  std::string name = {};  // DNS name where there is no address
   Family family = Family::kAny;
   uint16_t port = 0;
 };
@@ -116,8 +116,8 @@ class Multiaddr {
 
 struct CircuitAddress {
   Multiaddr relay;  // ends in /p2p/RELAY; may lack a transport ("/p2p/R/p2p-circuit/…")
-  PeerId relay_id;
-  std::optional<PeerId> target;  // absent in a listen address
+  PeerId relay_id = {};
+  std::optional<PeerId> target = std::nullopt;  // absent in a listen address
 };
 
 }  // namespace noisegate::libp2p

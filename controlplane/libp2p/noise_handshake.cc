@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "controlplane/libp2p/protobuf.h"
 #include "controlplane/libp2p/wire.pb.h"
 #include "dataplane/bytes.h"
 
@@ -14,10 +15,6 @@ namespace {
 constexpr std::string_view kSignaturePrefix = "noise-libp2p-static-key:";
 constexpr size_t kSizePrefix = 2;  // bytes
 constexpr size_t kMaxOfferedMuxers = 64;
-
-std::span<const uint8_t> BytesOf(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // What an identity key signs to vouch for a static key.
 std::array<uint8_t, kSignaturePrefix.size() + crypto::kX25519KeySize> SignedBytes(
@@ -31,13 +28,10 @@ std::vector<uint8_t> SerializePayload(const crypto::PublicKey& key,
                                       std::span<const uint8_t> signature,
                                       const std::vector<std::string>& muxers) {
   wire::NoisePayload payload;
-  const std::vector<uint8_t> encoded = EncodePublicKey(key);
-  payload.set_identity_key(encoded.data(), encoded.size());
-  payload.set_identity_sig(signature.data(), signature.size());
+  payload.set_identity_key(TextOf(EncodePublicKey(key)));
+  payload.set_identity_sig(TextOf(signature));
   for (const std::string& muxer : muxers) payload.mutable_extensions()->add_stream_muxers(muxer);
-  std::vector<uint8_t> bytes(payload.ByteSizeLong());
-  payload.SerializeWithCachedSizesToArray(bytes.data());
-  return bytes;
+  return Serialize(payload);
 }
 
 crypto::HandshakeState CreateState(const NoiseHandshakeOptions& options, crypto::Random& random) {
@@ -176,8 +170,8 @@ void NoiseHandshake::HandleMessage(std::span<const uint8_t> message) {
 
 bool NoiseHandshake::CheckPayload(std::span<const uint8_t> bytes) {
   wire::NoisePayload payload;
-  if (!payload.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-      payload.identity_key().empty() || payload.identity_sig().empty() ||
+  if (!ParseMessage(bytes, payload) || payload.identity_key().empty() ||
+      payload.identity_sig().empty() ||
       payload.extensions().stream_muxers_size() > static_cast<int>(kMaxOfferedMuxers)) {
     Fail(NoiseError::kMalformedPayload);
     return false;

@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "controlplane/libp2p/base_text.h"
-#include "controlplane/libp2p/varint.h"
+#include "controlplane/libp2p/protobuf.h"
 #include "controlplane/libp2p/wire.pb.h"
 #include "crypto/hash.h"
 
@@ -24,10 +24,6 @@ constexpr int kEd25519 = 1;
 constexpr int kSecp256k1 = 2;
 constexpr int kEcdsa = 3;
 
-std::span<const uint8_t> BytesOf(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 absl::StatusOr<crypto::PublicKey> DecodePkix(std::span<const uint8_t> der, crypto::KeyType type) {
   absl::StatusOr<crypto::PublicKey> key =
       crypto::PublicKey::FromPkixDer(der, crypto::KeyUse::kLibp2p);
@@ -35,19 +31,6 @@ absl::StatusOr<crypto::PublicKey> DecodePkix(std::span<const uint8_t> der, crypt
     return absl::InvalidArgumentError("a libp2p key of another type than it says");
   }
   return key;
-}
-
-std::optional<Base> BaseOfPrefix(char c) {
-  switch (c) {
-    case 'b':
-      return Base::k32;
-    case 'k':
-      return Base::k36;
-    case 'z':
-      return Base::k58;
-    default:
-      return std::nullopt;
-  }
 }
 
 }  // namespace
@@ -72,16 +55,13 @@ std::vector<uint8_t> EncodePublicKey(const crypto::PublicKey& key) {
       break;
   }
   message.set_data(data.data(), data.size());
-  std::vector<uint8_t> bytes(message.ByteSizeLong());
-  message.SerializeWithCachedSizesToArray(bytes.data());
-  return bytes;
+  return Serialize(message);
 }
 
 absl::StatusOr<crypto::PublicKey> DecodePublicKey(std::span<const uint8_t> bytes) {
   wire::PublicKey message;
-  if (bytes.size() > kMaxPublicKeySize ||
-      !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-      !message.has_type() || !message.has_data()) {
+  if (bytes.size() > kMaxPublicKeySize || !ParseMessage(bytes, message) || !message.has_type() ||
+      !message.has_data()) {
     return absl::InvalidArgumentError("not a protobuf public key");
   }
   const std::span<const uint8_t> data = BytesOf(message.data());
@@ -155,7 +135,7 @@ absl::StatusOr<PeerId> PeerId::Parse(std::string_view text) {
     return multihash ? FromBytes(*multihash) : absl::StatusOr<PeerId>(bad);
   }
   const std::optional<Base> base = BaseOfPrefix(text[0]);
-  if (!base) return bad;
+  if (!base || base == Base::k64) return bad;
   const std::optional<std::vector<uint8_t>> cid = DecodeBase(*base, text.substr(1));
   if (!cid || cid->size() < kCidPrefix.size() ||
       !std::equal(kCidPrefix.begin(), kCidPrefix.end(), cid->begin())) {

@@ -6,6 +6,7 @@
 #ifndef NOISEGATE_CONTROLPLANE_LIBP2P_SIGNED_ENVELOPE_H_
 #define NOISEGATE_CONTROLPLANE_LIBP2P_SIGNED_ENVELOPE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,8 +27,11 @@ struct EnvelopePurpose {
   std::string_view domain;
   std::span<const uint8_t> payload_type;
 };
-extern const EnvelopePurpose kPeerRecordPurpose;          // libp2p-peer-record, 03 01
-extern const EnvelopePurpose kReservationVoucherPurpose;  // libp2p-relay-rsvp, 03 02
+inline constexpr std::array<uint8_t, 2> kPeerRecordType = {0x03, 0x01};
+inline constexpr EnvelopePurpose kPeerRecordPurpose = {"libp2p-peer-record", kPeerRecordType};
+inline constexpr std::array<uint8_t, 2> kReservationVoucherType = {0x03, 0x02};
+inline constexpr EnvelopePurpose kReservationVoucherPurpose = {"libp2p-relay-rsvp",
+                                                               kReservationVoucherType};
 
 // The bytes that are signed.
 std::vector<uint8_t> EnvelopeSignedBytes(const EnvelopePurpose& purpose,
@@ -38,8 +42,8 @@ absl::StatusOr<std::vector<uint8_t>> SealEnvelope(const crypto::PrivateKey& key,
                                                   std::span<const uint8_t> payload);
 
 struct OpenedEnvelope {
-  PeerId signer;
-  std::vector<uint8_t> payload;
+  PeerId signer = {};
+  std::vector<uint8_t> payload = {};
 };
 // InvalidArgument for what is no envelope, has another payload type, or is signed wrongly.
 absl::StatusOr<OpenedEnvelope> OpenEnvelope(std::span<const uint8_t> envelope,
@@ -47,9 +51,9 @@ absl::StatusOr<OpenedEnvelope> OpenEnvelope(std::span<const uint8_t> envelope,
 
 // A node's own addresses. A record with a higher `sequence` replaces an older one.
 struct PeerRecord {
-  PeerId peer;
+  PeerId peer = {};
   uint64_t sequence = 0;
-  std::vector<Multiaddr> addresses;
+  std::vector<Multiaddr> addresses = {};
   bool operator==(const PeerRecord&) const = default;
 };
 absl::StatusOr<std::vector<uint8_t>> SealPeerRecord(const crypto::PrivateKey& key,
@@ -60,8 +64,8 @@ absl::StatusOr<PeerRecord> OpenPeerRecord(std::span<const uint8_t> envelope);
 
 // A relay's proof that a peer holds a reservation.
 struct ReservationVoucher {
-  PeerId relay;
-  PeerId peer;
+  PeerId relay = {};
+  PeerId peer = {};
   uint64_t expiration = 0;  // unix time, s
   bool operator==(const ReservationVoucher&) const = default;
 };
