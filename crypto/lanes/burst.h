@@ -1,7 +1,8 @@
-// Seals and opens a burst over lanes: ChaCha20 of all messages as one run of units, then Poly1305
-// of groups of messages (the other way round for opening).
-#ifndef NOISEGATE_CRYPTO_LANES_ENGINE_H_
-#define NOISEGATE_CRYPTO_LANES_ENGINE_H_
+// How a burst is laid over lanes. Sealing is ChaCha20 of all messages as one run of units, then
+// Poly1305 with a message in each lane; opening is Poly1305 first, and ChaCha20 of those whose tag
+// was right.
+#ifndef NOISEGATE_CRYPTO_LANES_BURST_H_
+#define NOISEGATE_CRYPTO_LANES_BURST_H_
 
 #include "crypto/lanes/chacha20.h"
 #include "crypto/lanes/kernel.h"
@@ -13,99 +14,108 @@ namespace {
 template <typename Isa, typename WidePoly, typename NarrowPoly>
 class Burst {
  public:
-  // n ≤ kMaxBurst, for both.
   static void Seal(AeadMessage* messages, int n, Scratch& scratch) {
     UnitRun run(scratch);
     for (int i = 0; i < n; ++i) {
-      run.OneTimeKey(messages[i], scratch.one_time_key[i]);
-      run.Text(messages[i]);
+      run.AddOneTimeKey(messages[i], scratch.one_time_key[i]);
+      run.AddText(messages[i]);
     }
     run.Finish();
     Authenticate(messages, n, scratch);
     for (int i = 0; i < n; ++i) {
-      __builtin_memcpy(messages[i].text + messages[i].text_size, scratch.tag[i], 16);
+      __builtin_memcpy(messages[i].text + messages[i].text_size, scratch.tag[i], kAeadTagSize);
     }
   }
 
-  // Judges every tag before any text is touched.
   static void Open(AeadMessage* messages, int n, Scratch& scratch) {
-    UnitRun keys(scratch);
-    for (int i = 0; i < n; ++i) keys.OneTimeKey(messages[i], scratch.one_time_key[i]);
-    keys.Finish();
+    UnitRun run(scratch);
+    for (int i = 0; i < n; ++i) run.AddOneTimeKey(messages[i], scratch.one_time_key[i]);
+    run.Finish();
     Authenticate(messages, n, scratch);
-    UnitRun texts(scratch);
-    for (int i = 0; i < n; ++i) {
-      messages[i].ok = Equal16(scratch.tag[i], messages[i].text + messages[i].text_size);
-      if (messages[i].ok) texts.Text(messages[i]);
-    }
-    texts.Finish();
+    uint8_t authentic[kMaxBurst];
+    const int opened = Judge(messages, n, scratch, authentic);
+    for (int k = 0; k < opened; ++k) run.AddText(messages[authentic[k]]);
+    run.Finish();
   }
 
  private:
-  // In constant time.
-  static bool Equal16(const uint8_t* a, const uint8_t* b) {
-    uint64_t x[2], y[2];
-    __builtin_memcpy(x, a, 16);
-    __builtin_memcpy(y, b, 16);
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+  // Sets every `ok`, lists the messages that are, and returns how many there are. This is the only
+  // place where the course of the program depends on secrets, and on no more than the verdict.
+  [[gnu::noinline]] static int Judge(AeadMessage* messages, int n, const Scratch& scratch,
+                                     uint8_t authentic[kMaxBurst]) {
+    int count = 0;
+    for (int i = 0; i < n; ++i) {
+      AeadMessage& m = messages[i];
+      uint64_t want[2], got[2];
+      __builtin_memcpy(want, scratch.tag[i], kAeadTagSize);
+      __builtin_memcpy(got, m.text + m.text_size, kAeadTagSize);
+      m.ok = ((want[0] ^ got[0]) | (want[1] ^ got[1])) == 0;
+      if (m.ok) authentic[count++] = static_cast<uint8_t>(i);
+    }
+    return count;
   }
 
-  // Collects units and works them whenever every lane has one.
+  // Collects units and works them whenever there are enough for a pass.
   class UnitRun {
    public:
     explicit UnitRun(Scratch& scratch) : scratch_(scratch) {}
 
-    // Block 0 is Poly1305's one-time key (RFC 8439, 2.6): keystream, so XORed with zeros.
-    void OneTimeKey(const AeadMessage& m, uint8_t* to) { Add(m, 0, scratch_.zeros, to, 64); }
+    // Block 0 is Poly1305's one-time key (RFC 8439, 2.6).
+    void AddOneTimeKey(const AeadMessage& m, uint8_t* to) {
+      __builtin_memset(to, 0, 64);
+      Add(m, 0, to, 64);
+    }
 
-    void Text(const AeadMessage& m) {
+    void AddText(const AeadMessage& m) {
       uint32_t block = 1;
       for (uint32_t at = 0; at < m.text_size; at += 64, ++block) {
         const uint32_t left = m.text_size - at;
-        Add(m, block, m.text + at, m.text + at, left < 64 ? left : 64);
+        Add(m, block, m.text + at, left < 64 ? left : 64);
       }
     }
 
     void Finish() {
       if (used_ == 0) return;
-      const int real = used_;
-      // Idle lanes repeat the last unit's key and write nowhere that matters.
-      for (int l = real; l < Isa::kLanes; ++l) {
-        group_.key[l] = group_.key[real - 1];
-        group_.block[l] = 0;
-        for (int i = 0; i < 3; ++i) group_.nonce[i][l] = 0;
-        group_.from[l] = scratch_.zeros;
-        group_.to[l] = scratch_.sink;
-        group_.size[l] = 64;
+      const int full = used_ <= Isa::kLanes ? Isa::kLanes : Units<Isa>::kMax;
+      // Idle lanes work on some key, and write where it does not matter.
+      for (int u = used_; u < full; ++u) {
+        units_.key[u] = units_.key[used_ - 1];
+        units_.block[u] = 0;
+        for (int i = 0; i < 3; ++i) units_.nonce[i][u] = 0;
+        units_.text[u] = scratch_.sink;
+        units_.size[u] = 64;
       }
-      XorUnits<Isa>(group_);
+      if (used_ <= Isa::kLanes) {
+        XorGroups<Isa, 1>(units_);
+      } else {
+        XorGroups<Isa, Isa::kGroups>(units_);
+      }
       used_ = 0;
     }
 
    private:
-    [[gnu::always_inline]] inline void Add(const AeadMessage& m, uint32_t block,
-                                           const uint8_t* from, uint8_t* to, uint32_t size) {
-      const int l = used_;
-      group_.key[l] = m.key;
-      group_.block[l] = block;
-      group_.nonce[0][l] = m.nonce_prefix;
-      group_.nonce[1][l] = static_cast<uint32_t>(m.counter);
-      group_.nonce[2][l] = static_cast<uint32_t>(m.counter >> 32);
-      group_.from[l] = from;
-      group_.to[l] = to;
-      group_.size[l] = size;
-      if (++used_ == Isa::kLanes) {
-        XorUnits<Isa>(group_);
+    [[gnu::always_inline]] inline void Add(const AeadMessage& m, uint32_t block, uint8_t* text,
+                                           uint32_t size) {
+      const int u = used_;
+      units_.key[u] = m.key;
+      units_.block[u] = block;
+      units_.nonce[0][u] = m.nonce_prefix;
+      units_.nonce[1][u] = static_cast<uint32_t>(m.counter);
+      units_.nonce[2][u] = static_cast<uint32_t>(m.counter >> 32);
+      units_.text[u] = text;
+      units_.size[u] = size;
+      if (++used_ == Units<Isa>::kMax) {
+        XorGroups<Isa, Isa::kGroups>(units_);
         used_ = 0;
       }
     }
 
     Scratch& scratch_;
-    UnitGroup<Isa> group_;
+    Units<Isa> units_;
     int used_ = 0;
   };
 
-  // Messages sorted by length, so that the lanes of a group run about equally long.
+  // Messages by length, so that the lanes of a group run about equally long.
   static void Authenticate(const AeadMessage* messages, int n, Scratch& scratch) {
     SortByLength(messages, n, scratch.order);
     int done = 0;
@@ -117,15 +127,17 @@ class Burst {
     }
   }
 
-  // Insertion sort: linear where the lengths are equal or in order already, and n is small.
-  static void SortByLength(const AeadMessage* messages, int n, uint8_t* order) {
-    for (int i = 0; i < n; ++i) {
-      int at = i;
-      for (; at > 0 && messages[order[at - 1]].text_size > messages[i].text_size; --at) {
-        order[at] = order[at - 1];
-      }
-      order[at] = static_cast<uint8_t>(i);
-    }
+  // A counting sort by 64-byte blocks. What is longer than 4 KiB counts as equally long.
+  static void SortByLength(const AeadMessage* messages, int n, uint8_t order[kMaxBurst]) {
+    constexpr uint32_t kBins = 64;
+    const auto bin_of = [](const AeadMessage& m) {
+      const uint32_t blocks = m.text_size / 64;
+      return blocks < kBins ? blocks : kBins - 1;
+    };
+    uint8_t next[kBins + 1] = {};  // next[b]: where the next message of bin b goes
+    for (int i = 0; i < n; ++i) ++next[bin_of(messages[i]) + 1];
+    for (uint32_t b = 1; b < kBins; ++b) next[b] = static_cast<uint8_t>(next[b] + next[b - 1]);
+    for (int i = 0; i < n; ++i) order[next[bin_of(messages[i])]++] = static_cast<uint8_t>(i);
   }
 
   // Poly1305 over the blocks of RFC 8439, 2.8: associated data, text, both padded with zeros; then
@@ -135,11 +147,11 @@ class Burst {
                                 Scratch& scratch) {
     constexpr int kLanes = Poly::kLanes;
     const uint8_t* key[kLanes];
-    const uint8_t* first[kLanes];
+    const uint8_t* aad[kLanes];
     const uint8_t* text[kLanes];
     const uint8_t* tail[kLanes];
     uint8_t* tag[kLanes];
-    alignas(64) uint64_t has_first[kLanes];
+    alignas(64) uint64_t has_aad[kLanes];
     alignas(64) uint64_t has_rest[kLanes];  // all ones: the text does not end with a block
     uint32_t blocks[kLanes];
     uint32_t fewest = UINT32_MAX, most = 0;
@@ -149,25 +161,28 @@ class Burst {
       const int i = order[l < left ? l : left - 1];
       const AeadMessage& m = messages[i];
       key[l] = scratch.one_time_key[i];
-      first[l] = WriteFirst(m, scratch.aad[i]);
-      has_first[l] = m.aad_size > 0;
+      aad[l] = scratch.aad[i];
+      CopyPadded(reinterpret_cast<const uint8_t*>(&m.aad), m.aad_size, scratch.aad[i]);
+      has_aad[l] = m.aad_size > 0;
       text[l] = m.text;
       blocks[l] = m.text_size / 16;
       fewest = blocks[l] < fewest ? blocks[l] : fewest;
       most = blocks[l] > most ? blocks[l] : most;
       has_rest[l] = m.text_size % 16 != 0 ? ~uint64_t{0} : 0;
       any_rest |= has_rest[l];
-      tail[l] = WriteTail(m, scratch.tail[i]);
+      tail[l] = scratch.tail[i];
+      WriteTail(m, scratch.tail[i]);
       tag[l] = scratch.tag[i];
     }
 
     Poly poly;
-    poly.Start(key, first, has_first);
-    for (uint32_t b = 0; b < fewest; ++b) {
-      poly.Step(text);
-      for (int l = 0; l < kLanes; ++l) text[l] += 16;
+    poly.Start(key, aad, has_aad);
+    uint32_t together = 0;
+    for (; together + 2 <= fewest; together += 2) {
+      poly.StepTwice(text);
+      for (int l = 0; l < kLanes; ++l) text[l] += 32;
     }
-    for (uint32_t b = fewest; b < most; ++b) {
+    for (uint32_t b = together; b < most; ++b) {
       alignas(64) uint64_t running[kLanes];
       for (int l = 0; l < kLanes; ++l) {
         running[l] = b < blocks[l] ? ~uint64_t{0} : 0;
@@ -176,7 +191,7 @@ class Burst {
       poly.StepWhere(running, text);
       for (int l = 0; l < kLanes; ++l) text[l] += running[l] & 16;
     }
-    if (any_rest) {
+    if (any_rest != 0) {
       poly.StepWhere(has_rest, tail);
       for (int l = 0; l < kLanes; ++l) tail[l] += has_rest[l] & 16;
     }
@@ -184,28 +199,30 @@ class Burst {
     poly.Finish(key, tag);
   }
 
-  static const uint8_t* WriteFirst(const AeadMessage& m, uint8_t* out) {
-    __builtin_memset(out, 0, 16);
-    __builtin_memcpy(out, &m.aad, m.aad_size);
-    return out;
+  // What is left of the text, if anything, and the block of lengths.
+  [[gnu::always_inline]] static inline void WriteTail(const AeadMessage& m, uint8_t tail[32]) {
+    const uint32_t rest = m.text_size % 16;
+    if (rest != 0) {
+      // The tag's 16 bytes behind the text may be read as well.
+      CopyPadded(m.text + m.text_size - rest, rest, tail);
+      tail += 16;
+    }
+    const uint64_t lengths[2] = {m.aad_size, m.text_size};
+    __builtin_memcpy(tail, lengths, 16);
   }
 
-  // Returns where it wrote: what is left of the text, if anything, and the block of lengths.
-  static const uint8_t* WriteTail(const AeadMessage& m, uint8_t* out) {
-    const uint32_t rest = m.text_size % 16;
-    uint8_t* lengths = out;
-    if (rest != 0) {
-      __builtin_memset(out, 0, 16);
-      __builtin_memcpy(out, m.text + m.text_size - rest, rest);
-      lengths += 16;
-    }
-    const uint64_t sizes[2] = {m.aad_size, m.text_size};
-    __builtin_memcpy(lengths, sizes, 16);
-    return out;
+  // The first `size` ≤ 16 bytes at `from`, of which all 16 can be read, then zeros.
+  [[gnu::always_inline]] static inline void CopyPadded(const uint8_t* from, uint32_t size,
+                                                       uint8_t to[16]) {
+    uint64_t words[2];
+    __builtin_memcpy(words, from, 16);
+    words[0] &= size >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
+    words[1] &= size <= 8 ? 0 : ~uint64_t{0} >> (8 * (16 - size));
+    __builtin_memcpy(to, words, 16);
   }
 };
 
 }  // namespace
 }  // namespace noisegate::crypto::lanes
 
-#endif  // NOISEGATE_CRYPTO_LANES_ENGINE_H_
+#endif  // NOISEGATE_CRYPTO_LANES_BURST_H_

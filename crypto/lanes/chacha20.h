@@ -1,8 +1,8 @@
 // ChaCha20 (RFC 8439, 2.3) with a different block in every lane.
 //
-// A *unit* is one 64-byte block of some message: any key, any nonce, any block number. A burst is
-// written down as one run of units, message after message, so that lanes stay full whatever the
-// lengths are: a 64-byte packet contributes two units, a 1,420-byte packet 24.
+// A *unit* is one 64-byte block of some message: any key, any nonce, any block count. A burst is
+// written down as one run of units, so that lanes stay full whatever the lengths are: a 64-byte
+// packet contributes two units, a 1,420-byte packet 24.
 #ifndef NOISEGATE_CRYPTO_LANES_CHACHA20_H_
 #define NOISEGATE_CRYPTO_LANES_CHACHA20_H_
 
@@ -11,15 +11,15 @@
 namespace noisegate::crypto::lanes {
 namespace {
 
-// The units of one pass, as arrays over lanes.
+// As many units as are worked in one pass, as arrays over units.
 template <typename Isa>
-struct UnitGroup {
-  const uint8_t* key[Isa::kLanes];             // 32 bytes
-  alignas(64) uint32_t block[Isa::kLanes];     // RFC 8439's block count
-  alignas(64) uint32_t nonce[3][Isa::kLanes];  // by word
-  const uint8_t* from[Isa::kLanes];            // `size` bytes are read here,
-  uint8_t* to[Isa::kLanes];                    // XORed, and written here
-  uint32_t size[Isa::kLanes];                  // 1 … 64
+struct Units {
+  static constexpr int kMax = Isa::kLanes * Isa::kGroups;
+  const uint8_t* key[kMax];             // 32 bytes
+  alignas(64) uint32_t block[kMax];     // RFC 8439's block count
+  alignas(64) uint32_t nonce[3][kMax];  // by word
+  uint8_t* text[kMax];                  // `size` bytes, XORed in place
+  uint32_t size[kMax];                  // 1 … 64; where less than 64, 16 more may be read
 };
 
 template <typename Isa>
@@ -31,59 +31,70 @@ template <typename Isa>
   c += d, b = Isa::template RotateLeft<7>(b ^ c);
 }
 
-// Ten times a column round and a diagonal round.
 template <typename Isa>
-[[gnu::always_inline]] inline void TwentyRounds(typename Isa::U32 x[16]) {
-  for (int i = 0; i < 10; ++i) {
-    QuarterRound<Isa>(x[0], x[4], x[8], x[12]);
-    QuarterRound<Isa>(x[1], x[5], x[9], x[13]);
-    QuarterRound<Isa>(x[2], x[6], x[10], x[14]);
-    QuarterRound<Isa>(x[3], x[7], x[11], x[15]);
-    QuarterRound<Isa>(x[0], x[5], x[10], x[15]);
-    QuarterRound<Isa>(x[1], x[6], x[11], x[12]);
-    QuarterRound<Isa>(x[2], x[7], x[8], x[13]);
-    QuarterRound<Isa>(x[3], x[4], x[9], x[14]);
+[[gnu::always_inline]] inline void ColumnRound(typename Isa::U32 x[16]) {
+  for (int i = 0; i < 4; ++i) QuarterRound<Isa>(x[i], x[4 + i], x[8 + i], x[12 + i]);
+}
+
+template <typename Isa>
+[[gnu::always_inline]] inline void DiagonalRound(typename Isa::U32 x[16]) {
+  for (int i = 0; i < 4; ++i) {
+    QuarterRound<Isa>(x[i], x[4 + (i + 1) % 4], x[8 + (i + 2) % 4], x[12 + (i + 3) % 4]);
   }
 }
 
-// XORs a last block shorter than 64 bytes, through a copy, so that nothing beyond it is touched.
+// The state before the rounds, of the units from `first` on.
 template <typename Isa>
-inline void XorPartial(const typename Isa::Block& block, const uint8_t* from, uint8_t* to,
-                       uint32_t size) {
-  alignas(64) uint8_t copy[64];
-  __builtin_memcpy(copy, from, size);
-  Isa::Xor64(block, copy, copy);
-  __builtin_memcpy(to, copy, size);
+[[gnu::always_inline]] inline void LoadState(const Units<Isa>& units, int first,
+                                             typename Isa::U32 x[16]) {
+  x[0] = Isa::Broadcast(0x61707865);
+  x[1] = Isa::Broadcast(0x3320646e);
+  x[2] = Isa::Broadcast(0x79622d32);
+  x[3] = Isa::Broadcast(0x6b206574);
+  Isa::LoadKeys(units.key + first, x + 4);
+  x[12] = Isa::Load(units.block + first);
+  for (int i = 0; i < 3; ++i) x[13 + i] = Isa::Load(units.nonce[i] + first);
 }
 
-// Works every unit of the group.
-template <typename Isa>
-inline void XorUnits(const UnitGroup<Isa>& group) {
-  using U32 = typename Isa::U32;
-  U32 key[8];
-  Isa::LoadKeys(group.key, key);
-  const U32 constant[4] = {Isa::Broadcast(0x61707865), Isa::Broadcast(0x3320646e),
-                           Isa::Broadcast(0x79622d32), Isa::Broadcast(0x6b206574)};
-  const U32 block = Isa::Load(group.block);
+// XORs `size` < 64 bytes, 16 at a time. What is read and written beyond them stays as it is.
+inline void XorPartial(const uint8_t* keystream, uint8_t* text, uint32_t size) {
+  typedef uint8_t Chunk __attribute__((vector_size(16)));
+  constexpr Chunk kIndex = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  for (uint32_t at = 0; at < size; at += 16) {
+    Chunk chunk, key;
+    __builtin_memcpy(&chunk, text + at, 16);
+    __builtin_memcpy(&key, keystream + at, 16);
+    const uint32_t left = size - at;
+    key &= (Chunk)(kIndex < static_cast<uint8_t>(left < 16 ? left : 16));
+    chunk ^= key;
+    __builtin_memcpy(text + at, &chunk, 16);
+  }
+}
 
-  U32 x[16];
-  for (int i = 0; i < 4; ++i) x[i] = constant[i];
-  for (int i = 0; i < 8; ++i) x[4 + i] = key[i];
-  x[12] = block;
-  for (int i = 0; i < 3; ++i) x[13 + i] = Isa::Load(group.nonce[i]);
-  TwentyRounds<Isa>(x);
-  for (int i = 0; i < 4; ++i) x[i] += constant[i];
-  for (int i = 0; i < 8; ++i) x[4 + i] += key[i];
-  x[12] += block;
-  for (int i = 0; i < 3; ++i) x[13 + i] += Isa::Load(group.nonce[i]);
-
-  typename Isa::Block blocks[Isa::kLanes];
-  Isa::ToBlocks(x, blocks);
-  for (int l = 0; l < Isa::kLanes; ++l) {
-    if (group.size[l] == 64) {
-      Isa::Xor64(blocks[l], group.from[l], group.to[l]);
-    } else {
-      XorPartial<Isa>(blocks[l], group.from[l], group.to[l], group.size[l]);
+// Works kGroups × Isa::kLanes units. The rounds of one group are a chain of about 28 cycles'
+// latency that fills half of what the CPU can do; so, where there are two, theirs alternate.
+template <typename Isa, int kGroups>
+inline void XorGroups(const Units<Isa>& units) {
+  typename Isa::U32 start[kGroups][16], x[kGroups][16];
+  for (int g = 0; g < kGroups; ++g) {
+    LoadState<Isa>(units, g * Isa::kLanes, start[g]);
+    for (int i = 0; i < 16; ++i) x[g][i] = start[g][i];
+  }
+  for (int i = 0; i < 10; ++i) {
+    for (int g = 0; g < kGroups; ++g) ColumnRound<Isa>(x[g]);
+    for (int g = 0; g < kGroups; ++g) DiagonalRound<Isa>(x[g]);
+  }
+  for (int g = 0; g < kGroups; ++g) {
+    for (int i = 0; i < 16; ++i) x[g][i] += start[g][i];
+    typename Isa::Block blocks[Isa::kLanes];
+    Isa::ToBlocks(x[g], blocks);
+    for (int l = 0; l < Isa::kLanes; ++l) {
+      const int u = g * Isa::kLanes + l;
+      if (units.size[u] == 64) {
+        Isa::Xor64(blocks[l], units.text[u]);
+      } else {
+        XorPartial(reinterpret_cast<const uint8_t*>(&blocks[l]), units.text[u], units.size[u]);
+      }
     }
   }
 }

@@ -16,6 +16,7 @@ namespace {
 struct IsaAvx2 {
   // ChaCha20: one block in each lane.
   static constexpr int kLanes = 8;
+  static constexpr int kGroups = 2;  // worked side by side
   typedef uint32_t U32 __attribute__((vector_size(32)));
 
   static U32 Broadcast(uint32_t v) { return (U32)_mm256_set1_epi32((int)v); }
@@ -52,10 +53,10 @@ struct IsaAvx2 {
     Transpose(words + 8);
     for (int l = 0; l < kLanes; ++l) blocks[l] = {{(__m256i)words[l], (__m256i)words[8 + l]}};
   }
-  static void Xor64(const Block& block, const uint8_t* from, uint8_t* to) {
+  static void Xor64(const Block& block, uint8_t* text) {
     for (int i = 0; i < 2; ++i) {
-      const __m256i text = _mm256_loadu_si256((const __m256i*)(from + 32 * i));
-      _mm256_storeu_si256((__m256i*)(to + 32 * i), _mm256_xor_si256(text, block.half[i]));
+      __m256i* const half = (__m256i*)(text + 32 * i);
+      _mm256_storeu_si256(half, _mm256_xor_si256(_mm256_loadu_si256(half), block.half[i]));
     }
   }
 

@@ -11,6 +11,7 @@ namespace {
 
 struct IsaAvx512 {
   static constexpr int kLanes = 16;
+  static constexpr int kGroups = 1;
   typedef uint32_t U32 __attribute__((vector_size(64)));
 
   static U32 Broadcast(uint32_t v) { return (U32)_mm512_set1_epi32((int)v); }
@@ -57,8 +58,8 @@ struct IsaAvx512 {
       blocks[12 + j].whole = _mm512_shuffle_i32x4(c, d, 0xdd);
     }
   }
-  static void Xor64(const Block& block, const uint8_t* from, uint8_t* to) {
-    _mm512_storeu_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), block.whole));
+  static void Xor64(const Block& block, uint8_t* text) {
+    _mm512_storeu_si512(text, _mm512_xor_si512(_mm512_loadu_si512(text), block.whole));
   }
 
   static constexpr int kWideLanes = 8;

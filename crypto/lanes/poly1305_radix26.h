@@ -30,7 +30,12 @@ class Poly1305Radix26 {
     Isa::Load16(keys, lo, hi);
     // clamp(r): limbs of r stay below 2^26, and 5·r below 2^28.4.
     Split(lo & Isa::Broadcast64(0x0ffffffc0fffffff), hi & Isa::Broadcast64(0x0ffffffc0ffffffc), r_);
-    for (int i = 0; i < 5; ++i) r5_[i] = r_[i] + (r_[i] << 2);
+    TimesFive(r_, r5_);
+    const U64 zero = Isa::Broadcast64(0);
+    for (int i = 0; i < 5; ++i) r_squared_[i] = zero;
+    MultiplyAdd(r_, r_, r5_, r_squared_);
+    Carry(r_squared_);
+    TimesFive(r_squared_, r_squared5_);
     Isa::Load16(first, lo, hi);
     Split(lo, hi, h_);
     h_[4] |= Isa::Load64(kept) << 24;
@@ -38,9 +43,25 @@ class Poly1305Radix26 {
 
   // One 16-byte block for every lane.
   [[gnu::always_inline]] inline void Step(const uint8_t* const rows[kLanes]) {
-    U64 m[5];
+    U64 sum[5];
+    LoadBlock(rows, sum);
+    MultiplyAdd(h_, r_, r5_, sum);
+    Carry(sum);
+    for (int i = 0; i < 5; ++i) h_[i] = sum[i];
+  }
+
+  // Two blocks for every lane, at rows[l] and 16 bytes further: h = h·r² + m·r + m'. That saves a
+  // carry, and m·r need not wait for the h before.
+  [[gnu::always_inline]] inline void StepTwice(const uint8_t* const rows[kLanes]) {
+    const uint8_t* next[kLanes];
+    for (int l = 0; l < kLanes; ++l) next[l] = rows[l] + 16;
+    U64 m[5], sum[5];
     LoadBlock(rows, m);
-    MultiplyAdd(m);
+    LoadBlock(next, sum);
+    MultiplyAdd(m, r_, r5_, sum);
+    MultiplyAdd(h_, r_squared_, r_squared5_, sum);
+    Carry(sum);
+    for (int i = 0; i < 5; ++i) h_[i] = sum[i];
   }
 
   // As Step, but only lanes whose mask is all ones take part, and those whose mask is zero do not.
@@ -57,25 +78,24 @@ class Poly1305Radix26 {
   [[gnu::always_inline]] inline void Finish(const uint8_t* const keys[kLanes],
                                             uint8_t* const tags[kLanes]) {
     const U64 zero = Isa::Broadcast64(0);
-    const U64 none[5] = {zero, zero, zero, zero, zero};
-    MultiplyAdd(none);
-    Carry();
-    Carry();  // now every limb is below 2^26, and h below 2^130
+    U64 h[5] = {zero, zero, zero, zero, zero};
+    MultiplyAdd(h_, r_, r5_, h);
+    for (int i = 0; i < 3; ++i) Carry(h);  // now every limb is below 2^26, and h below 2^130
 
     // h mod p is h - p where h + 5 reaches 2^130. All lanes take both ways.
     U64 g[5];
     U64 carry = Isa::Broadcast64(5);
     for (int i = 0; i < 5; ++i) {
-      g[i] = h_[i] + carry;
+      g[i] = h[i] + carry;
       carry = g[i] >> 26;
       g[i] &= Mask();
     }
     const U64 reaches = zero - carry;  // carry is 0 or 1
-    for (int i = 0; i < 5; ++i) h_[i] = Isa::Select(reaches, g[i], h_[i]);
+    for (int i = 0; i < 5; ++i) h[i] = Isa::Select(reaches, g[i], h[i]);
 
     alignas(64) uint64_t low[kLanes], high[kLanes];
-    Isa::Store64(low, h_[0] | h_[1] << 26 | h_[2] << 52);
-    Isa::Store64(high, h_[2] >> 12 | h_[3] << 14 | h_[4] << 40);
+    Isa::Store64(low, h[0] | h[1] << 26 | h[2] << 52);
+    Isa::Store64(high, h[2] >> 12 | h[3] << 14 | h[4] << 40);
     for (int l = 0; l < kLanes; ++l) {
       unsigned __int128 tag, s;
       __builtin_memcpy(&s, keys[l] + 16, 16);
@@ -102,42 +122,47 @@ class Poly1305Radix26 {
     m[4] |= Isa::Broadcast64(1 << 24);  // RFC 8439's "add one bit beyond the number of octets"
   }
 
-  // h = h·r + m. With h's limbs below 2^27, r's below 2^26 and 5·r's below 2^28.4, a column is a
-  // sum of at most five products below 2^55.4 and m: below 2^57.8, far from 2^64. Multiply32 reads
-  // 32 bits of a limb, and each has fewer.
-  [[gnu::always_inline]] inline void MultiplyAdd(const U64 m[5]) {
-    U64 d[5];
+  [[gnu::always_inline]] static inline void TimesFive(const U64 a[5], U64 five_a[5]) {
+    for (int i = 0; i < 5; ++i) five_a[i] = a[i] + (a[i] << 2);
+  }
+
+  // sum += a·b, not yet carried. 2^(26·5) = 5 modulo p, so products that reach limb 5 and above
+  // come back times 5.
+  //
+  // Limbs of `a` are below 2^27, of `b` below 2^26 + 2^7 and of 5·b below 2^28.4, so Multiply32,
+  // which reads 32 bits of each, reads all; and a column of five products is below 2^57.8.
+  [[gnu::always_inline]] static inline void MultiplyAdd(const U64 a[5], const U64 b[5],
+                                                        const U64 b5[5], U64 sum[5]) {
     for (int i = 0; i < 5; ++i) {
-      d[i] = m[i];
-      // 2^(26·5) = 5 modulo p, so products that reach limb 5 and above come back times 5.
       for (int j = 0; j < 5; ++j) {
-        d[i] += Isa::Multiply32(h_[j], j <= i ? r_[i - j] : r5_[5 + i - j]);
+        sum[i] += Isa::Multiply32(a[j], j <= i ? b[i - j] : b5[5 + i - j]);
       }
     }
-    for (int i = 0; i < 5; ++i) h_[i] = d[i];
-    Carry();
   }
 
-  // Two chains side by side, 3→4→0→1 and 0→1→2→3→4. Afterwards limbs 0, 2 and 3 are below 2^26, and
-  // limbs 1 and 4 below 2^26 + 2^7: the carry out of limb 4 is below 2^32, five times that below
-  // 2^34.4, of which at most 2^9 leave limb 0.
-  [[gnu::always_inline]] inline void Carry() {
+  // Two chains side by side, 3→4→0→1 and 0→1→2→3→4, over columns of two products and a block: below
+  // 2^58.9. Afterwards limbs 0, 2 and 3 are below 2^26, and limbs 1 and 4 below 2^26 + 2^7: what
+  // leaves limb 3 first is below 2^32.9; what leaves limb 4, whose products are not times 5, below
+  // 2^31, and five times that below 2^33.4, of which less than 2^7.5 leaves limb 0.
+  [[gnu::always_inline]] static inline void Carry(U64 h[5]) {
     const U64 mask = Mask();
-    U64 a = h_[3] >> 26, b = h_[0] >> 26;
-    h_[3] &= mask, h_[0] &= mask;
-    h_[4] += a, h_[1] += b;
-    a = h_[4] >> 26, b = h_[1] >> 26;
-    h_[4] &= mask, h_[1] &= mask;
-    h_[0] += a + (a << 2), h_[2] += b;
-    a = h_[0] >> 26, b = h_[2] >> 26;
-    h_[0] &= mask, h_[2] &= mask;
-    h_[1] += a, h_[3] += b;
-    a = h_[3] >> 26;
-    h_[3] &= mask;
-    h_[4] += a;
+    U64 a = h[3] >> 26, b = h[0] >> 26;
+    h[3] &= mask, h[0] &= mask;
+    h[4] += a, h[1] += b;
+    a = h[4] >> 26, b = h[1] >> 26;
+    h[4] &= mask, h[1] &= mask;
+    h[0] += a + (a << 2), h[2] += b;
+    a = h[0] >> 26, b = h[2] >> 26;
+    h[0] &= mask, h[2] &= mask;
+    h[1] += a, h[3] += b;
+    a = h[3] >> 26;
+    h[3] &= mask;
+    h[4] += a;
   }
 
-  U64 h_[5], r_[5], r5_[5];
+  U64 h_[5];
+  U64 r_[5], r5_[5];                  // r and 5·r
+  U64 r_squared_[5], r_squared5_[5];  // r² and 5·r², modulo p but not fully reduced
 };
 
 }  // namespace

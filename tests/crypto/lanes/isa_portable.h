@@ -10,6 +10,7 @@ namespace {
 
 struct IsaPortable {
   static constexpr int kLanes = 16;
+  static constexpr int kGroups = 1;
   typedef uint32_t U32 __attribute__((vector_size(64)));
 
   static U32 Broadcast(uint32_t v) { return U32{} + v; }
@@ -42,8 +43,8 @@ struct IsaPortable {
       }
     }
   }
-  static void Xor64(const Block& block, const uint8_t* from, uint8_t* to) {
-    for (int i = 0; i < 64; ++i) to[i] = from[i] ^ block.bytes[i];
+  static void Xor64(const Block& block, uint8_t* text) {
+    for (int i = 0; i < 64; ++i) text[i] ^= block.bytes[i];
   }
 
   static constexpr int kWideLanes = 8;
