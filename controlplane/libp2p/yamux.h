@@ -41,6 +41,8 @@
 
 namespace noisegate::libp2p {
 
+inline constexpr size_t kMinYamuxRoom = 2 * kYamuxHeaderSize;  // bytes that Pull() needs
+
 enum class YamuxRole : uint8_t { kClient, kServer };  // the client opens odd streams
 
 // Not acknowledged bytes of one stream, whatever the window: js-libp2p gives up on a stream that
@@ -100,8 +102,8 @@ class YamuxSession {
   bool HasOutput() const;
   // About how many bytes Pull() could give now; 0 only if there is no output.
   size_t OutputSize() const;
-  // Writes frames to `out`, whole ones only, and returns how many bytes. `out` has at least
-  // kYamuxHeaderSize + 1 bytes; more is better.
+  // Writes frames to `out`, whole ones only, and returns how many bytes; 0 if there turns out to be
+  // none. `out` has at least kMinYamuxRoom bytes; more is better.
   size_t Pull(std::span<uint8_t> out, TimePoint now);
 
   // --- Streams.
