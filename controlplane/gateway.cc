@@ -150,7 +150,7 @@ void Gateway::HandlePunt(const dataplane::Punt& punt) {
       NeedSession(punt);
       break;
     case dataplane::PuntKind::kNeedNeighbour:
-      neighbours_.SendPacket(punt.port, punt.next_hop, punt.bytes);
+      neighbours_.SendPacket(punt.port, punt.next_hop, punt.bytes, punt.from, punt.waits_until);
       break;
     case dataplane::PuntKind::kTooBig:
       icmp_errors_.Send(now_, dataplane::IcmpError::kTooBig, punt.mtu, punt.bytes);
@@ -200,7 +200,7 @@ void Gateway::DrainMachine() {
 void Gateway::HandleSessionUp(const SessionUp& up) {
   const PeerRegistry::Peer* peer = registry_.Find(up.peer);
   const SessionPublisher::PeerRecord* record = publisher_.RecordOf(up.peer);
-  const bool first = record == nullptr || record->sessions == 0;
+  const bool first = record == nullptr || record->sessions.empty();
   const absl::Status published = publisher_.Up(now_, up);
   const std::string name = peer == nullptr ? up.peer.ToString() : peer->config.name;
   if (!published.ok()) {
@@ -223,7 +223,7 @@ void Gateway::HandleSessionDown(const SessionDown& down) {
   publisher_.Down(down);
   dialler_.SessionDown(now_, down.peer);
   const SessionPublisher::PeerRecord* record = publisher_.RecordOf(down.peer);
-  if (record == nullptr || record->sessions > 0 || !session_log_.Allow(now_)) return;
+  if (record == nullptr || !record->sessions.empty() || !session_log_.Allow(now_)) return;
   const PeerRegistry::Peer* peer = registry_.Find(down.peer);
   Log(LogLevel::kInfo,
       absl::StrCat("peer ", peer == nullptr ? down.peer.ToString() : peer->config.name,
@@ -232,7 +232,8 @@ void Gateway::HandleSessionDown(const SessionDown& down) {
 
 void Gateway::NeedSession(const dataplane::Punt& punt) {
   const PeerRegistry::Peer* peer = registry_.Get(punt.peer);
-  if (peer == nullptr || !waiting_.Add(now_, punt.peer, punt.bytes, punt.from)) {
+  if (peer == nullptr || !waiting_.Add(now_, punt.peer, punt.bytes, punt.from,
+                                       punt.waits_until)) {
     dataplane_->CountDrop(DropReason::kNoSessionYet);
     return;
   }
@@ -243,7 +244,7 @@ void Gateway::NeedSession(const dataplane::Punt& punt) {
 
 void Gateway::Flush(PeerIndex peer) {
   for (const auto& packet : waiting_.Take(peer)) {
-    (void)dataplane_->Reinject(packet.bytes, packet.tag);
+    (void)dataplane_->Reinject(packet.bytes, packet.tag, packet.expires);
   }
 }
 

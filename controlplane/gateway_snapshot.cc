@@ -128,11 +128,11 @@ std::vector<PeerSnapshot> Gateway::TakePeers() const {
     if (const auto traffic = live.find(id); traffic != live.end()) row.traffic = traffic->second;
     const SessionPublisher::PeerRecord* record = publisher_.RecordOf(id);
     if (record == nullptr) continue;
-    row.sessions = record->sessions;
+    row.sessions = static_cast<uint32_t>(record->sessions.size());
     row.handshakes = record->handshakes;
     row.stripes = record->capabilities.stripes;
     row.original = record->handshakes > 0 && record->capabilities.version == 0;
-    if (record->sessions > 0) row.state = "up";
+    if (!record->sessions.empty()) row.state = "up";
     if (record->last_endpoint) row.endpoint = record->last_endpoint->ToString();
     if (record->last_handshake)
       row.last_handshake_seconds = Seconds(now_ - *record->last_handshake);

@@ -20,7 +20,7 @@ void IcmpErrors::Send(TimePoint now, dataplane::IcmpError error, uint16_t mtu,
   if (!source || !TakeToken(now)) return;
   const std::vector<uint8_t> answer = dataplane::BuildIcmpError(error, mtu, *source, packet);
   // Best effort: an error about an error is never sent.
-  if (!answer.empty()) (void)dataplane_.Reinject(answer, dataplane::kNoPeer);
+  if (!answer.empty()) (void)dataplane_.Reinject(answer, dataplane::kNoPeer, {});
 }
 
 bool IcmpErrors::TakeToken(TimePoint now) {

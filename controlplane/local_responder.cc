@@ -66,7 +66,7 @@ void LocalResponder::HandleInner(std::span<const uint8_t> packet) {
     dataplane_.CountDrop(dataplane::DropReason::kUnsupported);
     return;
   }
-  (void)dataplane_.Reinject(reply, dataplane::kNoPeer);
+  (void)dataplane_.Reinject(reply, dataplane::kNoPeer, {});
 }
 
 void LocalResponder::Announce() {

@@ -14,8 +14,10 @@ using dataplane::IsHostMac;
 using dataplane::MacAddress;
 
 // How many of the entries that are due next are weighed against each other for eviction: enough to
-// find a poor one, few enough that a flood costs little.
+// find a poor one, few enough that a flood costs little. Where a packet of ours wants the place the search
+// goes on a while, because those may all be pinned.
 constexpr int kEvictionCandidates = 32;
+constexpr int kMaxEvictionCandidates = 256;
 
 bool IsHostAddress(const IpAddress& address) {
   return !address.is_unspecified() && !address.is_multicast() &&
@@ -139,6 +141,12 @@ void NeighbourCache::HandleRequest(TimePoint now, const Key& asker, const MacAdd
   }
 }
 
+void NeighbourCache::Confirm(const Key& key, TimePoint at) {
+  if (Neighbour* n = Lookup(key); n != nullptr) {
+    n->confirmed_at = std::max(n->confirmed_at.value_or(at), at);
+  }
+}
+
 void NeighbourCache::HandleTimeout(TimePoint now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const Key key = deadlines_.begin()->second;
@@ -212,7 +220,7 @@ bool NeighbourCache::EvictFor(bool wanted) {
   int least = wanted ? 5 : 2;  // what is worth this much stays
   int weighed = 0;
   for (const auto& [deadline, key] : deadlines_) {
-    if (victim != nullptr && weighed >= kEvictionCandidates) break;
+    if (weighed >= (wanted && victim == nullptr ? kMaxEvictionCandidates : kEvictionCandidates)) break;
     ++weighed;
     const Neighbour& n = neighbours_.at(key);
     if (n.pins > 0 || worth(n) >= least) continue;
@@ -250,7 +258,7 @@ void NeighbourCache::StartAsking(TimePoint now, const Key& key, Neighbour* n, St
 }
 
 void NeighbourCache::Ask(TimePoint now, const Key& key, Neighbour* n) {
-  if (n->tries >= options_.max_tries) return Fail(now, key, n);
+  if (n->tries >= options_.max_tries) return HandleSilence(now, key, n);
   if (n->pins == 0 && !TakeRequestToken(now)) {
     return SetDeadline(key, n, now + options_.retry_interval / 10);
   }
@@ -292,7 +300,11 @@ void NeighbourCache::SetStale(TimePoint now, const Key& key, Neighbour* n) {
   SetDeadline(key, n, now + options_.stale_time);
 }
 
-void NeighbourCache::Fail(TimePoint now, const Key& key, Neighbour* n) {
+// No answer to max_tries questions.
+void NeighbourCache::HandleSilence(TimePoint now, const Key& key, Neighbour* n) {
+  const bool confirmed = n->confirmed_at.has_value() &&
+                         now - *n->confirmed_at < options_.retry_interval * options_.max_tries;
+  if (n->mac.has_value() && confirmed) return SetReachable(now, key, n);
   n->state = State::kFailed;
   n->mac.reset();
   SetDeadline(key, n, now + options_.failed_time);

@@ -16,7 +16,9 @@
 //    failed ◄──────────────────── no reply to max_tries ────────────────────────┘
 //
 // A stale MAC is still used. A pinned neighbour skips stale, and is asked again after it failed;
-// another that failed is forgotten after failed_time, so that a new packet asks again.
+// another that failed is forgotten after failed_time, so that a new packet asks again. One that is silent
+// while authentic traffic keeps coming through it (Confirm(); RFC 4861 7.3.1) has not failed: some
+// routers answer ARP last of all. Its MAC stays, and it is asked again after reachable_time.
 //
 // The link is hostile. Only an answer to a question of ours, or a question to us, makes a neighbour
 // known; unasked news about a known one is a reason to ask, never an answer. Entries and questions
@@ -114,6 +116,8 @@ class NeighbourCache {
   // An ARP request or a solicitation for an address of ours (and no other) says who asks: it is
   // about to talk to us.
   void HandleRequest(TimePoint now, const Key& asker, const dataplane::MacAddress& mac);
+  // At `at`, a peer that is reached through this neighbour was heard, with proof.
+  void Confirm(const Key& key, TimePoint at);
   void HandleTimeout(TimePoint now);
 
   // Outputs.
@@ -136,6 +140,7 @@ class NeighbourCache {
     bool ask_everyone = false;  // from the first question on, not only from the second
     uint32_t tries = 0;         // questions sent since the last answer
     std::optional<TimePoint> asked_at;
+    std::optional<TimePoint> confirmed_at;
     std::optional<TimePoint> deadline;  // none for kStatic
   };
 
@@ -160,7 +165,7 @@ class NeighbourCache {
   void SetMac(const Key& key, Neighbour* n, const dataplane::MacAddress& mac);
   void SetReachable(TimePoint now, const Key& key, Neighbour* n);
   void SetStale(TimePoint now, const Key& key, Neighbour* n);
-  void Fail(TimePoint now, const Key& key, Neighbour* n);
+  void HandleSilence(TimePoint now, const Key& key, Neighbour* n);
   void HandleDeadline(TimePoint now, const Key& key, Neighbour* n);
 
   const Options options_;

@@ -21,27 +21,53 @@ using dataplane::PortIndex;
 // neighbour is removed.
 constexpr size_t kMaxEntries = 3584;
 
-// A little longer than the cache goes on asking.
-constexpr WaitingLimits kWaitingLimits = {
+// On each port. A little longer than the cache goes on asking.
+constexpr WaitingLimits kPacketLimits = {
     .packets_per_key = 32, .packets = 2048, .bytes = 4 << 20, .life = std::chrono::seconds(4)};
+constexpr WaitingLimits kFrameLimits = {
+    .packets_per_key = 32, .packets = 1024, .bytes = 1 << 20, .life = std::chrono::seconds(4)};
+
+// What a port may have of kMaxEntries: the ports of a side share alike, those of the underlay a
+// quarter, for routers and the peers on the link.
+size_t ShareOf(const LocalAddresses& addresses, dataplane::Side side) {
+  size_t ports[2] = {};
+  for (const auto& port : addresses.ports()) ++ports[static_cast<size_t>(port.side)];
+  const bool underlay = side == dataplane::Side::kUnderlay;
+  if (ports[underlay ? 1 : 0] == 0) return kMaxEntries / ports[underlay ? 0 : 1];
+  return (underlay ? kMaxEntries / 4 : kMaxEntries - kMaxEntries / 4) /
+         ports[static_cast<size_t>(side)];
+}
 
 }  // namespace
 
 Neighbours::Neighbours(dataplane::Dataplane& dataplane, const LocalAddresses& addresses,
                        Unreachable unreachable)
-    : dataplane_(dataplane),
-      addresses_(addresses),
-      unreachable_(std::move(unreachable)),
-      cache_({.max_entries = kMaxEntries}),
-      waiting_(kWaitingLimits) {}
+    : dataplane_(dataplane), addresses_(addresses), unreachable_(std::move(unreachable)) {
+  for (const auto& port : addresses.ports()) {
+    ports_.push_back({NeighbourCache({.max_entries = ShareOf(addresses, port.side)}),
+                      WaitingPackets<IpAddress>(kFrameLimits),
+                      WaitingPackets<IpAddress>(kPacketLimits)});
+  }
+}
 
 void Neighbours::AdvanceTo(TimePoint now) {
   now_ = now;
-  if (const auto timeout = cache_.NextTimeout(); timeout && *timeout <= now) {
-    cache_.HandleTimeout(now);
-    Drain();
+  for (PortIndex i = 0; i < ports_.size(); ++i) {
+    Port& port = ports_[i];
+    if (const auto timeout = port.cache.NextTimeout(); timeout && *timeout <= now) {
+      port.cache.HandleTimeout(now);
+    }
+    dataplane_.CountDrop(DropReason::kNoNeighbour, port.frames.Expire(now));
+    port.packets.Expire(
+        now, [this, i](const IpAddress&, const auto& packet) { GiveUp(i, packet.bytes); });
   }
-  waiting_.Expire(now, [this](const Key& key, const auto& packet) { GiveUp(key, packet.bytes); });
+  Drain();
+}
+
+size_t Neighbours::waiting() const {
+  size_t waiting = 0;
+  for (const Port& port : ports_) waiting += port.frames.size() + port.packets.size();
+  return waiting;
 }
 
 void Neighbours::ReplaceStatic(PortIndex port, std::span<const config::Neighbour> before,
@@ -51,10 +77,11 @@ void Neighbours::ReplaceStatic(PortIndex port, std::span<const config::Neighbour
                        [&](const auto& other) { return other.address == neighbour.address; });
   };
   for (const config::Neighbour& neighbour : before) {
-    if (!stays(neighbour)) cache_.RemoveStatic(now_, {port, neighbour.address});
+    if (!stays(neighbour)) ports_[port].cache.RemoveStatic(now_, {port, neighbour.address});
   }
   for (const config::Neighbour& neighbour : now_known) {
-    const absl::Status set = cache_.SetStatic({port, neighbour.address}, neighbour.mac);
+    const absl::Status set =
+        ports_[port].cache.SetStatic({port, neighbour.address}, neighbour.mac);
     if (!set.ok()) {
       Log(LogLevel::kWarning,
           absl::StrCat("static neighbour ", neighbour.address.ToString(), ": ", set.message()));
@@ -66,9 +93,14 @@ void Neighbours::ReplaceStatic(PortIndex port, std::span<const config::Neighbour
 absl::StatusOr<dataplane::NeighbourIndex> Neighbours::Hold(PortIndex port,
                                                            const IpAddress& address) {
   const Key key{port, address};
+  // First, so that nothing is left of what the cache has no room for.
+  if (auto pinned = CacheOf(key).Pin(now_, key); !pinned.ok()) return pinned;
   auto entry = Enter(key);
-  if (!entry.ok()) return entry.status();
-  if (auto pinned = cache_.Pin(now_, key); !pinned.ok()) return pinned;
+  if (!entry.ok()) {
+    CacheOf(key).Unpin(key);
+    Drain();
+    return entry.status();
+  }
   ++(*entry)->holds;
   const dataplane::NeighbourIndex index = (*entry)->index;
   Drain();
@@ -79,12 +111,16 @@ void Neighbours::Release(PortIndex port, const IpAddress& address) {
   const Key key{port, address};
   const auto entry = in_dataplane_.find(key);
   if (entry == in_dataplane_.end() || entry->second.holds == 0) return;
-  if (--entry->second.holds == 0 && !cache_.Find(key)) {
+  if (--entry->second.holds == 0 && !CacheOf(key).Find(key)) {
     dataplane_.RemoveNeighbour(entry->second.index);
     in_dataplane_.erase(entry);
   }
-  cache_.Unpin(key);
+  CacheOf(key).Unpin(key);
   Drain();
+}
+
+void Neighbours::Confirm(PortIndex port, const IpAddress& address, TimePoint at) {
+  ports_[port].cache.Confirm({port, address}, at);
 }
 
 absl::StatusOr<Neighbours::InDataplane*> Neighbours::Enter(const Key& key) {
@@ -95,34 +131,38 @@ absl::StatusOr<Neighbours::InDataplane*> Neighbours::Enter(const Key& key) {
   if (!index.ok()) return index.status();
   InDataplane& entry = in_dataplane_[key];
   entry.index = *index;
-  if (const auto mac = cache_.Find(key)) dataplane_.SetNeighbour(entry.index, mac);
+  if (const auto mac = CacheOf(key).Find(key)) dataplane_.SetNeighbour(entry.index, mac);
   return &entry;
 }
 
 void Neighbours::Send(PortIndex port, const IpAddress& next_hop, std::vector<uint8_t> frame) {
   const Key key{port, next_hop};
-  const absl::Status resolving = cache_.Resolve(now_, key);
-  if (const auto mac = cache_.Find(key)) {
+  NeighbourCache& cache = CacheOf(key);
+  const absl::Status resolving = cache.Resolve(now_, key);
+  if (const auto mac = cache.Find(key)) {
     std::memcpy(frame.data(), mac->bytes.data(), mac->bytes.size());
     (void)dataplane_.TransmitFrame(port, frame);
-  } else if (!resolving.ok() || cache_.FindState(key) == NeighbourCache::State::kFailed ||
-             !waiting_.Add(now_, key, frame)) {
-    GiveUp(key, frame);
+  } else if (!resolving.ok() || cache.FindState(key) == NeighbourCache::State::kFailed ||
+             !ports_[port].frames.Add(now_, next_hop, frame)) {
+    dataplane_.CountDrop(DropReason::kNoNeighbour);
   }
   Drain();
 }
 
 void Neighbours::SendPacket(PortIndex port, const IpAddress& next_hop,
-                            std::span<const uint8_t> packet) {
-  if (addresses_.ports()[port].side == dataplane::Side::kUnderlay) {
-    // It was to leave sealed, and is not sealed yet. The session that it was for holds the next
-    // hop, so that one is asked about already.
-    dataplane_.CountDrop(DropReason::kNoNeighbour);
-    return;
+                            std::span<const uint8_t> packet, dataplane::PeerIndex from,
+                            TimePoint waits_until) {
+  const Key key{port, next_hop};
+  NeighbourCache& cache = CacheOf(key);
+  const absl::Status resolving = cache.Resolve(now_, key);
+  const bool known = cache.Find(key).has_value() && Enter(key).ok();
+  if (!resolving.ok() || cache.FindState(key) == NeighbourCache::State::kFailed ||
+      !ports_[port].packets.Add(now_, next_hop, packet, from, waits_until)) {
+    GiveUp(port, packet);
+  } else if (known) {
+    ReinjectWaiting(key);  // it crossed with the answer
   }
-  const uint16_t ether_type =
-      next_hop.is_v4() ? dataplane::kEtherTypeIpv4 : dataplane::kEtherTypeIpv6;
-  Send(port, next_hop, dataplane::BuildFrame({}, addresses_.ports()[port].mac, ether_type, packet));
+  Drain();
 }
 
 void Neighbours::Learn(PortIndex port, const dataplane::ArpMessage& message) {
@@ -148,19 +188,19 @@ void Neighbours::Learn(PortIndex port, const dataplane::NeighbourMessage& messag
 
 void Neighbours::HandleReply(const Key& key, const MacAddress& mac, bool may_replace) {
   if (!OnLink(key) || !dataplane::IsHostMac(mac)) return;
-  cache_.HandleReply(now_, key, mac, may_replace);
+  CacheOf(key).HandleReply(now_, key, mac, may_replace);
   Drain();
 }
 
 void Neighbours::HandleRequest(const Key& asker, const MacAddress& mac) {
   if (!OnLink(asker) || !dataplane::IsHostMac(mac)) return;
-  cache_.HandleRequest(now_, asker, mac);
+  CacheOf(asker).HandleRequest(now_, asker, mac);
   Drain();
 }
 
 bool Neighbours::OnLink(const Key& key) const {
   if (addresses_.OnPort(key.port, key.address)) return false;
-  if (cache_.FindState(key).has_value()) return true;
+  if (ports_[key.port].cache.FindState(key).has_value()) return true;
   if (key.address.is_link_local()) return true;
   const auto& own = addresses_.ports()[key.port].addresses;
   return std::any_of(own.begin(), own.end(),
@@ -168,8 +208,10 @@ bool Neighbours::OnLink(const Key& key) const {
 }
 
 void Neighbours::Drain() {
-  for (NeighbourCache::Event event; cache_.PollEvent(&event);) Apply(event);
-  for (NeighbourCache::Request request; cache_.PollRequest(&request);) Ask(request);
+  for (Port& port : ports_) {
+    for (NeighbourCache::Event event; port.cache.PollEvent(&event);) Apply(event);
+    for (NeighbourCache::Request request; port.cache.PollRequest(&request);) Ask(request);
+  }
 }
 
 void Neighbours::Ask(const NeighbourCache::Request& request) {
@@ -187,13 +229,14 @@ void Neighbours::Apply(const NeighbourCache::Event& event) {
   switch (event.kind) {
     case NeighbourCache::Event::Kind::kResolved:
     case NeighbourCache::Event::Kind::kChanged: {
-      // Where the data plane has no room the control thread goes on sending for it.
-      if (auto entry = Enter(event.key); entry.ok()) {
-        dataplane_.SetNeighbour((*entry)->index, event.mac);
-      }
-      for (auto& frame : waiting_.Take(event.key)) {
+      for (auto& frame : ports_[event.key.port].frames.Take(event.key.address)) {
         std::memcpy(frame.bytes.data(), event.mac.bytes.data(), event.mac.bytes.size());
         (void)dataplane_.TransmitFrame(event.key.port, frame.bytes);
+      }
+      // Where the data plane has no room, packets expire, and the next one tries again.
+      if (auto entry = Enter(event.key); entry.ok()) {
+        dataplane_.SetNeighbour((*entry)->index, event.mac);
+        ReinjectWaiting(event.key);
       }
       break;
     }
@@ -206,17 +249,28 @@ void Neighbours::Apply(const NeighbourCache::Event& event) {
           in_dataplane_.erase(entry);
         }
       }
-      for (const auto& frame : waiting_.Take(event.key)) GiveUp(event.key, frame.bytes);
+      GiveUpAll(event.key);
       break;
     }
   }
 }
 
-void Neighbours::GiveUp(const Key& key, std::span<const uint8_t> frame) {
-  dataplane_.CountDrop(DropReason::kNoNeighbour);
-  if (frame.size() > dataplane::kEthernetSize) {
-    unreachable_(key.port, frame.subspan(dataplane::kEthernetSize));
+void Neighbours::ReinjectWaiting(const Key& key) {
+  for (const auto& packet : ports_[key.port].packets.Take(key.address)) {
+    (void)dataplane_.Reinject(packet.bytes, packet.tag, packet.expires);
   }
+}
+
+void Neighbours::GiveUpAll(const Key& key) {
+  dataplane_.CountDrop(DropReason::kNoNeighbour, ports_[key.port].frames.Take(key.address).size());
+  for (const auto& packet : ports_[key.port].packets.Take(key.address)) {
+    GiveUp(key.port, packet.bytes);
+  }
+}
+
+void Neighbours::GiveUp(PortIndex port, std::span<const uint8_t> packet) {
+  dataplane_.CountDrop(DropReason::kNoNeighbour);
+  unreachable_(port, packet);
 }
 
 }  // namespace noisegate::controlplane

@@ -1,7 +1,11 @@
-// Next hops and their MACs: the neighbour cache joined to the data plane's table and to the wire.
+// Next hops and their MACs: neighbour caches joined to the data plane's table and to the wire.
 //
-// Frames for a next hop that is not resolved yet wait here, bounded; when it answers they leave,
-// and when it does not they are dropped as no_neighbour.
+// What is for a next hop that is not resolved yet waits here, bounded; when it answers it leaves, and
+// when it does not it is dropped as no_neighbour. The control thread's own frames leave as they are;
+// packets go back to the workers, which seal, fragment and count hops as they would have at first.
+//
+// Ports share nothing, neither entries nor questions nor room to wait: who scans a link for hosts that
+// are not there must not keep the gateway from finding the way to its peers.
 //
 // Control thread only.
 #ifndef NOISEGATE_CONTROLPLANE_NEIGHBOURS_H_
@@ -9,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -49,26 +54,35 @@ class Neighbours {
   absl::StatusOr<dataplane::NeighbourIndex> Hold(dataplane::PortIndex port,
                                                  const dataplane::IpAddress& address);
   void Release(dataplane::PortIndex port, const dataplane::IpAddress& address);
+  // Something authentic came at `at` from a peer whose sessions hold the next hop.
+  void Confirm(dataplane::PortIndex port, const dataplane::IpAddress& address, TimePoint at);
 
   // Sends a frame whose destination MAC is still to be filled in, now or once it is known.
   void Send(dataplane::PortIndex port, const dataplane::IpAddress& next_hop,
             std::vector<uint8_t> frame);
-  // The same with an IP packet, to a host on the overlay. For the underlay it is dropped: whatever
-  // leaves there is sealed, and who sealed it has a frame.
+  // Gives an inner packet (not sealed, IP from its first byte) that a worker could not send for want of
+  // the next hop's MAC back to the workers, now or once it is known. `from` sent it; `waits_until` is
+  // Punt's.
   void SendPacket(dataplane::PortIndex port, const dataplane::IpAddress& next_hop,
-                  std::span<const uint8_t> packet);
+                  std::span<const uint8_t> packet, dataplane::PeerIndex from,
+                  TimePoint waits_until);
 
   // What was read from a frame on the port. Answering is for LocalResponder.
   void Learn(dataplane::PortIndex port, const dataplane::ArpMessage& message);
   void Learn(dataplane::PortIndex port, const dataplane::NeighbourMessage& message);
 
-  size_t waiting() const { return waiting_.size(); }
+  size_t waiting() const;
 
  private:
   using Key = NeighbourCache::Key;
   struct InDataplane {
     dataplane::NeighbourIndex index = 0;
     uint32_t holds = 0;
+  };
+  struct Port {
+    NeighbourCache cache;
+    WaitingPackets<dataplane::IpAddress> frames;   // our own: handshakes, closes
+    WaitingPackets<dataplane::IpAddress> packets;  // tagged with who sent them
   };
 
   // Whether an address can be a neighbour on the port at all: of a subnet of ours there,
@@ -81,15 +95,18 @@ class Neighbours {
   void Drain();
   void Ask(const NeighbourCache::Request& request);
   void Apply(const NeighbourCache::Event& event);
-  void GiveUp(const Key& key, std::span<const uint8_t> frame);
+  // Packets whose next hop the data plane knows now.
+  void ReinjectWaiting(const Key& key);
+  void GiveUpAll(const Key& key);
+  void GiveUp(dataplane::PortIndex port, std::span<const uint8_t> packet);
+  NeighbourCache& CacheOf(const Key& key) { return ports_[key.port].cache; }
 
   dataplane::Dataplane& dataplane_;
   const LocalAddresses& addresses_;
   const Unreachable unreachable_;
   TimePoint now_{};
-  NeighbourCache cache_;
+  std::vector<Port> ports_;                             // [PortIndex]
   absl::flat_hash_map<Key, InDataplane> in_dataplane_;  // those held, and those with a MAC
-  WaitingPackets<Key> waiting_;                         // frames
 };
 
 }  // namespace noisegate::controlplane

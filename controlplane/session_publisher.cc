@@ -73,28 +73,43 @@ absl::Status SessionPublisher::Up(TimePoint now, const SessionUp& up) {
   session.since = now;
   session.send_until = up.send_until;
   session.receive_until = up.receive_until;
+  session.confirmed = up.confirmed;
   by_index_[ref->index] = up.id;
+  by_path_[up.path].push_back(up.id);
   swarm_.Pin(up.path, hop->local_address);
 
   PeerRecord& record = records_[up.peer];
   ++record.handshakes;
-  ++record.sessions;
+  record.sessions.push_back(up.id);
   record.last_handshake = now;
   record.last_endpoint = up.path.remote;
   record.capabilities = up.capabilities;
-  if (up.confirmed) Sendable(session);
+  if (up.confirmed) {
+    UpdateSendsUntil(up.peer);
+    sendable_(peer->index);
+  }
   return absl::OkStatus();
 }
 
-void SessionPublisher::Sendable(const Published& session) {
-  TimePoint& until = records_[session.peer].sends_until;
-  until = std::max(until, session.send_until);
-  sendable_(session.peer_index);
+void SessionPublisher::SetSending(Published& session) {
+  (void)dataplane_.HoldSending(session.ref, session.held || session.spent);
+  UpdateSendsUntil(session.peer);
+}
+
+void SessionPublisher::UpdateSendsUntil(const crypto::PeerId& peer) {
+  const auto record = records_.find(peer);
+  if (record == records_.end()) return;
+  record->second.sends_until = {};
+  for (const SessionId id : record->second.sessions) {
+    const Published& session = sessions_.at(id);
+    if (!session.confirmed || session.held || session.spent) continue;
+    record->second.sends_until = std::max(record->second.sends_until, session.send_until);
+  }
 }
 
 bool SessionPublisher::CanSend(TimePoint now, const crypto::PeerId& peer) const {
   const PeerRecord* record = RecordOf(peer);
-  return record != nullptr && record->sessions > 0 && now < record->sends_until;
+  return record != nullptr && now < record->sends_until;
 }
 
 void SessionPublisher::SendEmpty(TimePoint now, SessionId id) {
@@ -110,13 +125,14 @@ void SessionPublisher::Down(const SessionDown& down) {
   if (found == sessions_.end()) return;
   Retire(found->second);
   sessions_.erase(found);
+  UpdateSendsUntil(down.peer);
 }
 
 void SessionPublisher::Retire(Published& session) {
   session.counters = dataplane_.ReadSession(session.ref);
   if (const auto found = records_.find(session.peer); found != records_.end()) {
     PeerRecord& record = found->second;
-    --record.sessions;
+    std::erase(record.sessions, session.id);
     record.rx_packets += session.counters.rx_packets;
     record.rx_bytes += session.counters.rx_bytes;
     record.tx_packets += session.counters.tx_packets;
@@ -126,19 +142,21 @@ void SessionPublisher::Retire(Published& session) {
   assert(retired.ok());
   (void)retired;
   by_index_.erase(session.ref.index);
+  const auto of_path = by_path_.find(session.path);
+  std::erase(of_path->second, session.id);
+  if (of_path->second.empty()) by_path_.erase(of_path);
   swarm_.Unpin(session.path);
   neighbours_.Release(session.hop.port, session.hop.next_hop);
 }
 
 void SessionPublisher::Hold(const HoldSending& hold) {
-  for (auto& [id, session] : sessions_) {
-    if (session.path != hold.path) continue;
-    (void)dataplane_.HoldSending(session.ref, hold.hold);
-    if (hold.hold) {
-      records_[session.peer].sends_until = TimePoint{};
-    } else {
-      Sendable(session);
-    }
+  const auto of_path = by_path_.find(hold.path);
+  if (of_path == by_path_.end()) return;
+  for (const SessionId id : of_path->second) {
+    Published& session = sessions_.at(id);
+    session.held = hold.hold;
+    SetSending(session);
+    if (!hold.hold) sendable_(session.peer_index);
   }
 }
 
@@ -152,7 +170,9 @@ void SessionPublisher::HandleEvents(TimePoint now, size_t limit) {
     switch (event.kind) {
       case dataplane::SessionEvent::Kind::kConfirmed:
         machine_.SessionConfirmed(now, found->first);
-        Sendable(found->second);
+        found->second.confirmed = true;
+        UpdateSendsUntil(found->second.peer);
+        sendable_(found->second.peer_index);
         break;
       case dataplane::SessionEvent::Kind::kCounterHigh:
         machine_.Renew(now, found->first);
@@ -185,6 +205,15 @@ void SessionPublisher::Report(TimePoint now, Published& session) {
   traffic.last_data_tx = SeenAt(session.counters.last_tx);
   traffic.last_tx = traffic.last_data_tx;
   traffic.next_counter = session.counters.next_counter;
+  if (traffic.last_rx) {
+    neighbours_.Confirm(session.hop.port, session.hop.next_hop, *traffic.last_rx);
+  }
+  if (!session.spent && (now >= session.send_until ||
+                         session.counters.next_counter > dataplane::kCounterLastMessage)) {
+    // Other workers may have sessions with the peer that can still be sent on: theirs is the flow now.
+    session.spent = true;
+    SetSending(session);
+  }
   machine_.ReportTraffic(now, session.id, traffic);
   KeepAlive(now, session);
 }

@@ -40,6 +40,9 @@ class SessionPublisher {
     TimePoint since;
     TimePoint send_until, receive_until;
     TimePoint last_empty;                 // when we last asked for an empty message on it
+    bool confirmed = false;               // as far as is known here; what follows, too
+    bool held = false;                    // not to be sent on for now
+    bool spent = false;                   // nor ever again: past its time, or out of counters
     dataplane::SessionCounters counters;  // as last read
   };
 
@@ -49,8 +52,8 @@ class SessionPublisher {
     std::optional<TimePoint> last_handshake;
     std::optional<dataplane::Endpoint> last_endpoint;
     Capabilities capabilities;
-    uint32_t sessions = 0;  // published now
-    TimePoint sends_until;  // of the session that was last given to sending; past while held
+    std::vector<SessionId> sessions;  // published now
+    TimePoint sends_until;  // the latest of those that can be sent on; the epoch where there is none
     uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;  // of ended sessions
   };
 
@@ -87,7 +90,8 @@ class SessionPublisher {
   void Report(TimePoint now, Published& session);
   void KeepAlive(TimePoint now, Published& session);
   void Retire(Published& session);
-  void Sendable(const Published& session);
+  void SetSending(Published& session);  // tells the data plane whether to send on it
+  void UpdateSendsUntil(const crypto::PeerId& peer);
 
   dataplane::Dataplane& dataplane_;
   SessionMachine& machine_;
@@ -98,6 +102,7 @@ class SessionPublisher {
 
   absl::flat_hash_map<SessionId, Published> sessions_;
   absl::flat_hash_map<dataplane::SessionIndex, SessionId> by_index_;
+  absl::flat_hash_map<Path, std::vector<SessionId>> by_path_;  // no empty vectors
   absl::flat_hash_map<crypto::PeerId, PeerRecord> records_;  // at most one for each peer
   std::vector<SessionId> to_report_;                         // the rest of the present round
   TimePoint round_end_;

@@ -2,20 +2,23 @@
 //
 //   WaitingPackets<PeerIndex> waiting(limits);
 //   if (!waiting.Add(now, peer, bytes, from)) CountDrop(kNoSessionYet);
-//   for (auto& packet : waiting.Take(peer)) Reinject(packet.bytes, packet.tag);   // it is up
+//   for (auto& packet : waiting.Take(peer)) {                                     // it is up
+//     Reinject(packet.bytes, packet.tag, packet.expires);
+//   }
 //   CountDrop(kNoSessionYet, waiting.Expire(now));              // every turn
 //
 // Bounded thrice: packets for one key, packets in all and bytes in all, so that a host that sends
-// to many dead peers cannot eat the gateway's memory. Every packet lives equally long, so one queue
-// in order of arrival gives the expiry. Time comes in as an argument. One thread.
+// to many dead peers cannot eat the gateway's memory. A packet that comes back keeps the expiry that it
+// got when it first came, or one that never finds a way would go round for ever. Time comes in as an
+// argument. One thread.
 #ifndef NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
 #define NOISEGATE_CONTROLPLANE_WAITING_PACKETS_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <list>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -39,19 +42,24 @@ class WaitingPackets {
   struct Packet {
     std::vector<uint8_t> bytes;
     uint32_t tag = 0;  // as given to Add
+    TimePoint expires;
   };
 
   explicit WaitingPackets(const WaitingLimits& limits) : limits_(limits) {}
 
   // Copies `bytes`. False where a limit is reached: the newest is refused, as what came first is
-  // what a handshake of the sender's hangs on.
-  bool Add(TimePoint now, const Key& key, std::span<const uint8_t> bytes, uint32_t tag = 0) {
+  // what a handshake of the sender's hangs on. And where the time of a packet that has waited before,
+  // `expires`, is over; the epoch stands for one that has not.
+  bool Add(TimePoint now, const Key& key, std::span<const uint8_t> bytes, uint32_t tag = 0,
+           TimePoint expires = {}) {
     if (queue_.size() >= limits_.packets || bytes_ + bytes.size() > limits_.bytes) return false;
+    expires = expires == TimePoint{} ? now + limits_.life : std::min(expires, now + limits_.life);
+    if (expires <= now) return false;
     const auto found = by_key_.find(key);
     const size_t waiting = found == by_key_.end() ? 0 : found->second.size();
     if (waiting >= limits_.packets_per_key) return false;
-    queue_.push_back({now + limits_.life, key, {{bytes.begin(), bytes.end()}, tag}});
-    by_key_[key].push_back(std::prev(queue_.end()));
+    by_key_[key].push_back(
+        queue_.emplace(expires, Waiting{key, {{bytes.begin(), bytes.end()}, tag, expires}}));
     bytes_ += bytes.size();
     return true;
   }
@@ -63,8 +71,8 @@ class WaitingPackets {
     if (found == by_key_.end()) return packets;
     packets.reserve(found->second.size());
     for (Position position : found->second) {
-      bytes_ -= position->packet.bytes.size();
-      packets.push_back(std::move(position->packet));
+      bytes_ -= position->second.packet.bytes.size();
+      packets.push_back(std::move(position->second.packet));
       queue_.erase(position);
     }
     by_key_.erase(found);
@@ -80,17 +88,15 @@ class WaitingPackets {
   template <typename Dropped>
   size_t Expire(TimePoint now, Dropped&& dropped) {
     size_t expired = 0;
-    for (; !queue_.empty() && queue_.front().expires <= now; ++expired) {
-      Waiting& oldest = queue_.front();
-      bytes_ -= oldest.packet.bytes.size();
-      const auto found = by_key_.find(oldest.key);
-      // The oldest of all is also the oldest of its key.
-      found->second.erase(found->second.begin());
+    for (; !queue_.empty() && queue_.begin()->first <= now; ++expired) {
+      const Position first = queue_.begin();
+      const auto found = by_key_.find(first->second.key);
+      std::erase(found->second, first);
       if (found->second.empty()) by_key_.erase(found);
-      Key key = std::move(oldest.key);
-      Packet packet = std::move(oldest.packet);
-      queue_.pop_front();
-      dropped(key, packet);
+      Waiting waiting = std::move(first->second);
+      bytes_ -= waiting.packet.bytes.size();
+      queue_.erase(first);
+      dropped(waiting.key, waiting.packet);
     }
     return expired;
   }
@@ -98,7 +104,7 @@ class WaitingPackets {
   // When the next packet will have waited its life; nothing where none waits.
   std::optional<TimePoint> next_expiry() const {
     if (queue_.empty()) return std::nullopt;
-    return queue_.front().expires;
+    return queue_.begin()->first;
   }
 
   size_t size() const { return queue_.size(); }
@@ -107,15 +113,15 @@ class WaitingPackets {
 
  private:
   struct Waiting {
-    TimePoint expires;
     Key key;
     Packet packet;
   };
-  using Position = typename std::list<Waiting>::iterator;
+  using Queue = std::multimap<TimePoint, Waiting>;  // by expiry
+  using Position = typename Queue::iterator;
 
   WaitingLimits limits_;
-  std::list<Waiting> queue_;                                // by arrival
-  absl::flat_hash_map<Key, std::vector<Position>> by_key_;  // no empty vectors
+  Queue queue_;
+  absl::flat_hash_map<Key, std::vector<Position>> by_key_;  // by arrival; no empty vectors
   size_t bytes_ = 0;
 };
 

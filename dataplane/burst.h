@@ -56,6 +56,13 @@ struct alignas(kCacheLine) Datagram {
 };
 static_assert(sizeof(Datagram) == kCacheLine);
 
+// How a packet came to this worker.
+enum class Arrival : uint8_t {
+  kDevice,      // from a queue of ours, or opened here
+  kHandedOver,  // from another worker: do not give it away again
+  kReinjected,  // from the control thread, where it may have waited: its note says how long it may yet
+};
+
 // An inner IP packet. The mbuf's data is the packet and nothing else, in one segment.
 struct Packet {
   rte_mbuf* mbuf;
@@ -63,7 +70,7 @@ struct Packet {
   PeerIndex from;         // who sent it, or kNoPeer: a host on the overlay, or the gateway itself
   PortIndex port;         // overlay port it came from; kNoPort where none
   uint8_t ethernet_size;  // bytes of its Ethernet header, still in front of the data; 0 where none
-  bool handed_over;       // another worker gave it to us: do not give it away again
+  Arrival arrival;
   const Route* route;     // of its destination, once routed
 };
 inline constexpr PortIndex kNoPort = UINT16_MAX;

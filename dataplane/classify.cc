@@ -128,7 +128,7 @@ void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
                        .from = kNoPeer,
                        .port = port.index(),
                        .ethernet_size = ethernet.l3_offset,
-                       .handed_over = false,
+                       .arrival = Arrival::kDevice,
                        .route = nullptr});
 }
 

@@ -143,6 +143,9 @@ struct Punt {
   PeerIndex from = 0;            // kNeedSession: who sent it (a relayed packet) or kNoPeer
   IpAddress next_hop;            // kNeedNeighbour
   uint16_t mtu = 0;              // kTooBig
+  // kNeedSession, kNeedNeighbour: as it was given to Reinject(), for a packet that waited already;
+  // the epoch for one that comes for the first time.
+  TimePoint waits_until{};
   Endpoint source;               // kHandshake, kNoSession
   IpAddress local_address;       // kHandshake, kNoSession: the address it was sent to
   // kHandshake, kNoSession: the datagram from its 4-byte header on. Others: see PuntKind.
@@ -221,8 +224,11 @@ class Dataplane {
   // Sends a whole Ethernet frame (without VLAN tag: the port adds its own) on a port.
   virtual absl::Status TransmitFrame(PortIndex port, std::span<const uint8_t> frame) = 0;
   // Sends an IP packet the way a packet from the overlay would go (used for what had to wait).
-  // `from` is the peer it came from, for relayed packets, or kNoPeer.
-  virtual absl::Status Reinject(std::span<const uint8_t> packet, PeerIndex from) = 0;
+  // `from` is the peer it came from, for relayed packets, or kNoPeer. Should it have to wait once more,
+  // its Punt says `waits_until`, so that it does not begin a new life each time; the epoch for a packet
+  // that has not waited.
+  virtual absl::Status Reinject(std::span<const uint8_t> packet, PeerIndex from,
+                                TimePoint waits_until) = 0;
 
   virtual void CountDrop(DropReason reason, uint64_t packets = 1) = 0;  // the control thread's own
   virtual std::vector<WorkerCounters> ReadWorkers() const = 0;

@@ -97,7 +97,7 @@ void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
                        .from = session.peer,
                        .port = kNoPort,
                        .ethernet_size = 0,
-                       .handed_over = false,
+                       .arrival = Arrival::kDevice,
                        .route = nullptr});
 }
 

@@ -8,7 +8,6 @@
 #include <rte_ring.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/mbuf_bytes.h"
@@ -239,7 +238,8 @@ absl::Status DpdkDataplane::TransmitFrame(PortIndex port, std::span<const uint8_
   return Inject(0, mbuf);  // worker 0 has a transmit queue on every port
 }
 
-absl::Status DpdkDataplane::Reinject(std::span<const uint8_t> packet, PeerIndex from) {
+absl::Status DpdkDataplane::Reinject(std::span<const uint8_t> packet, PeerIndex from,
+                                     TimePoint waits_until) {
   if (from != kNoPeer && from >= options_.max_peers) {
     return absl::InvalidArgumentError("packet: no such peer");
   }
@@ -249,17 +249,18 @@ absl::Status DpdkDataplane::Reinject(std::span<const uint8_t> packet, PeerIndex 
   note = {};
   note.kind = PacketNote::Kind::kPacket;
   note.from = from;
+  note.waits_until = waits_until;
   return Inject(WorkerFor(packet), mbuf);
 }
 
-// The lowest worker that has a session with the packet's peer; worker 0 where that is not the question.
+// The worker that the packet's flow is sent by; worker 0 where no session is in question.
 WorkerIndex DpdkDataplane::WorkerFor(std::span<const uint8_t> packet) const {
   IpPacket ip;
   if (!ParseIp(packet.data(), static_cast<uint32_t>(packet.size()), &ip)) return 0;
   const Route& route = forwarding_->Lookup(DestinationAddress(packet.data(), ip));
   if (route.kind != Route::Kind::kPeer || route.index >= options_.max_peers) return 0;
   const uint64_t workers = sessions_->WorkersOf(route.index);
-  return workers == 0 ? 0 : static_cast<WorkerIndex>(std::countr_zero(workers));
+  return workers == 0 ? 0 : WorkerOfFlow(FlowHash(packet.data(), ip), workers);
 }
 
 void DpdkDataplane::CountDrop(DropReason reason, uint64_t packets) {

@@ -50,7 +50,8 @@ class DpdkDataplane final : public Dataplane {
   size_t DrainEvents(size_t limit,
                      const std::function<void(const SessionEvent&)>& handle) override;
   absl::Status TransmitFrame(PortIndex port, std::span<const uint8_t> frame) override;
-  absl::Status Reinject(std::span<const uint8_t> packet, PeerIndex from) override;
+  absl::Status Reinject(std::span<const uint8_t> packet, PeerIndex from,
+                        TimePoint waits_until) override;
   void CountDrop(DropReason reason, uint64_t packets) override;
   std::vector<WorkerCounters> ReadWorkers() const override;
   WorkerCounters ReadControlCounters() const override;

@@ -1,19 +1,19 @@
 // Encapsulate: into a message of the peer's session, and out to the underlay.
 //
-//   1. the session to send on              4. take a counter: from here on the packet is sent
-//   2. the next hop's MAC                  5. seal the burst
-//   3. does it fit the path?               6. stamp the headers in front
+//   1. the worker that sends its flow      5. take a counter: from here on the packet is sent
+//   2. the session to send on              6. seal the burst
+//   3. the next hop's MAC                  7. stamp the headers in front
+//   4. does it fit the path?
 //
 // Exits:
 //   the frame → Transmit
-//   another worker has a session with the peer → HandOver
+//   another worker sends its flow → HandOver
 //   none has → PuntPacket(kNeedSession)         too big, don't fragment → PuntPacket(kTooBig)
 //   the next hop's MAC is not known → PuntNeedNeighbour
 //   Drop: kNoBuffer, kCounterSpent; of the control thread's own messages: kNoSession, kNoNeighbour
 
 #include <rte_prefetch.h>
 
-#include <bit>
 #include <span>
 
 #include "dataplane/fragment.h"
@@ -44,21 +44,43 @@ void Prefetch(const Session& session) {
   rte_prefetch0(session.header.bytes.data() + kCacheLine);
 }
 
+void GiveTo(WorkerState& w, const Packet& packet, WorkerIndex to) {
+  PacketNote& note = NoteOf(packet.mbuf);
+  note.kind = PacketNote::Kind::kPacket;
+  note.from = packet.from;
+  // The note of one that was reinjected stays: it may have to wait again.
+  if (packet.arrival == Arrival::kDevice) note.waits_until = {};
+  note.arrival = Arrival::kHandedOver;
+  HandOver(w, to, packet.mbuf);
+}
+
+// A port with fewer queues than there are workers gives packets to some of them only. Those spread the
+// flows, or one tunnel would never use more workers than the port has queues. The port's own hash, where
+// there is one, knows nothing of who has a session.
+bool IsToBeSpread(const WorkerState& w, const Packet& packet) {
+  return packet.port != kNoPort && w.ports[packet.port]->queues() < w.workers;
+}
+
+// Gives a packet to the worker that sends its flow; false where that is this one, or where no worker
+// has a session with the peer.
+bool Spread(WorkerState& w, const Packet& packet) {
+  const uint64_t workers = w.sessions->WorkersOf(packet.route->index);
+  if (workers == 0) return false;
+  const WorkerIndex to = WorkerOfFlow(FlowHash(BytesOf(packet.mbuf), packet.ip), workers);
+  if (to == w.index) return false;
+  GiveTo(w, packet, to);
+  return true;
+}
+
 // This worker has no session with the peer: another may, or the control thread makes one. A flow
 // always goes to the same worker, so that it stays in order.
 void SendElsewhere(WorkerState& w, const Packet& packet) {
   const PeerIndex peer = packet.route->index;
-  uint64_t others = w.sessions->WorkersOf(peer) & ~(uint64_t{1} << w.index);
-  if (others == 0 || packet.handed_over) {
+  const uint64_t others = w.sessions->WorkersOf(peer) & ~(uint64_t{1} << w.index);
+  if (others == 0 || packet.arrival == Arrival::kHandedOver) {
     return PuntPacket(w, packet, PuntKind::kNeedSession, peer);
   }
-  const uint32_t flow = FlowHash(BytesOf(packet.mbuf), packet.ip);
-  for (uint32_t skip = flow % std::popcount(others); skip > 0; --skip) others &= others - 1;
-  PacketNote& note = NoteOf(packet.mbuf);
-  note.kind = PacketNote::Kind::kPacket;
-  note.from = packet.from;
-  note.handed_over = true;
-  HandOver(w, static_cast<WorkerIndex>(std::countr_zero(others)), packet.mbuf);
+  GiveTo(w, packet, WorkerOfFlow(FlowHash(BytesOf(packet.mbuf), packet.ip), others));
 }
 
 // The next counter; past kCounterLastMessage where the session has sent all it may.
@@ -159,6 +181,7 @@ void CommitFragments(WorkerState& w, const Packet& packet, Session& session,
 }
 
 void EncapsulateOne(WorkerState& w, const Packet& packet) {
+  if (IsToBeSpread(w, packet) && Spread(w, packet)) return;
   Session* session = PickSession(w, packet.route->index);
   if (session == nullptr) [[unlikely]]
     return SendElsewhere(w, packet);

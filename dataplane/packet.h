@@ -12,6 +12,7 @@
 #ifndef NOISEGATE_DATAPLANE_PACKET_H_
 #define NOISEGATE_DATAPLANE_PACKET_H_
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -115,6 +116,17 @@ bool HasMartianSource(const uint8_t* packet, const IpPacket& ip);
 // addresses, protocol, and ports where it has them. Fragments hash without ports, IPv6 ones with
 // the flow label instead (RFC 6438). Not keyed: it balances load and protects nothing.
 uint32_t FlowHash(const uint8_t* packet, const IpPacket& ip);
+// Which of `workers` (one bit each, not none) sends a flow: always the same one while the set stays, and
+// where it changes, most flows stay, too. Below 64.
+inline uint16_t WorkerOfFlow(uint32_t flow, uint64_t workers) {
+  const auto all = static_cast<uint32_t>(std::bit_width(workers));
+  const uint32_t first_choice = flow % all;
+  if ((workers >> first_choice & 1) != 0) return static_cast<uint16_t>(first_choice);
+  for (uint32_t skip = (flow >> 16) % std::popcount(workers); skip > 0; --skip) {
+    workers &= workers - 1;
+  }
+  return static_cast<uint16_t>(std::countr_zero(workers));
+}
 
 // What the underlay's classify stage does with a frame.
 enum class OuterKind : uint8_t {

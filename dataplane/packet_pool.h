@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/burst.h"
 #include "dataplane/dataplane.h"
 
 namespace noisegate::dataplane {
@@ -25,7 +26,7 @@ struct PacketNote {
   };
   Kind kind = Kind::kFrame;
   PuntKind punt = PuntKind::kControl;
-  bool handed_over = false;   // kPacket: by a worker, so do not hand it over again
+  Arrival arrival = Arrival::kReinjected;  // kPacket
   WorkerIndex worker = 0;
   PortIndex port = 0;
   uint16_t mtu = 0;
@@ -36,6 +37,7 @@ struct PacketNote {
   IpAddress next_hop;
   Endpoint source;
   IpAddress local_address;
+  TimePoint waits_until{};  // kPacket, kPunt; the epoch where it has not waited
 };
 inline constexpr uint16_t kNoteSize = 96;  // bytes; a multiple of 8, as mbufs ask
 static_assert(sizeof(PacketNote) <= kNoteSize);

@@ -59,6 +59,19 @@ bool IsOfLink(rte_mbuf* frame) {
          frame->data_len >= ethernet.l3_offset + kIpv6Size && bytes[ethernet.l3_offset + 7] == 255;
 }
 
+// A packet's time to wait began when it first had to.
+TimePoint WaitsUntil(const Packet& packet) {
+  return packet.arrival == Arrival::kDevice ? TimePoint{} : NoteOf(packet.mbuf).waits_until;
+}
+
+PacketNote& NoteNeedNeighbour(const WorkerState& w, const Packet& packet, PortIndex port) {
+  const TimePoint waits_until = WaitsUntil(packet);
+  PacketNote& note = Note(w, packet.mbuf, PuntKind::kNeedNeighbour, port);
+  note.peer = note.from = packet.from;
+  note.waits_until = waits_until;
+  return note;
+}
+
 IpAddress DestinationOf(const uint8_t* outer_ip) {
   IpPacket ip;
   ip.version = outer_ip[0] >> 4;
@@ -69,7 +82,9 @@ IpAddress DestinationOf(const uint8_t* outer_ip) {
 
 void PuntPacket(WorkerState& w, const Packet& packet, PuntKind kind, PeerIndex peer, uint16_t mtu) {
   if (!w.budget->Admit(kind, w.now)) return Drop(w, packet.mbuf, ReasonOf(kind));
+  const TimePoint waits_until = WaitsUntil(packet);
   PacketNote& note = Note(w, packet.mbuf, kind, packet.port);
+  note.waits_until = waits_until;
   note.peer = peer;
   note.from = packet.from;
   note.mtu = mtu;
@@ -81,9 +96,7 @@ void PuntNeedNeighbour(WorkerState& w, const Packet& packet, PortIndex port,
   if (!w.budget->Admit(PuntKind::kNeedNeighbour, w.now)) {
     return Drop(w, packet.mbuf, DropReason::kPuntLimited);
   }
-  PacketNote& note = Note(w, packet.mbuf, PuntKind::kNeedNeighbour, port);
-  note.peer = note.from = packet.from;
-  note.next_hop = next_hop;
+  NoteNeedNeighbour(w, packet, port).next_hop = next_hop;
   Enqueue(w, packet.mbuf);
 }
 
@@ -91,9 +104,7 @@ void PuntNeedNeighbour(WorkerState& w, const Packet& packet, const Session& sess
   if (!w.budget->Admit(PuntKind::kNeedNeighbour, w.now)) {
     return Drop(w, packet.mbuf, DropReason::kPuntLimited);
   }
-  PacketNote& note = Note(w, packet.mbuf, PuntKind::kNeedNeighbour, session.port);
-  note.peer = note.from = packet.from;
-  note.neighbour = session.next_hop;
+  NoteNeedNeighbour(w, packet, session.port).neighbour = session.next_hop;
   Enqueue(w, packet.mbuf);
 }
 

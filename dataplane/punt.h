@@ -33,6 +33,7 @@ inline Punt ReadPunt(rte_mbuf* mbuf, const NeighbourTable& neighbours) {
             .from = note.from,
             .next_hop = note.next_hop,
             .mtu = note.mtu,
+            .waits_until = note.waits_until,
             .source = note.source,
             .local_address = note.local_address,
             .bytes = {rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len}};

@@ -98,7 +98,7 @@ void Worker::TakeFromRing(rte_mbuf* mbuf) {
                     .from = note.from,
                     .port = kNoPort,
                     .ethernet_size = 0,
-                    .handed_over = note.handed_over,
+                    .arrival = note.arrival,
                     .route = nullptr};
       if (!ParseIp(BytesOf(mbuf), mbuf->data_len, &packet.ip)) {
         return Drop(w, mbuf, DropReason::kMalformed);

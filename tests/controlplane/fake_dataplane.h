@@ -134,7 +134,9 @@ class FakeDataplane : public dataplane::Dataplane {
     frames.emplace_back(port, Bytes(frame.begin(), frame.end()));
     return absl::OkStatus();
   }
-  absl::Status Reinject(std::span<const uint8_t> packet, dataplane::PeerIndex from) override {
+  absl::Status Reinject(std::span<const uint8_t> packet, dataplane::PeerIndex from,
+                        dataplane::TimePoint waits_until) override {
+    reinjected_until.push_back(waits_until);
     reinjected.emplace_back(from, Bytes(packet.begin(), packet.end()));
     return absl::OkStatus();
   }
@@ -167,6 +169,7 @@ class FakeDataplane : public dataplane::Dataplane {
   std::deque<dataplane::SessionEvent> events;
   std::vector<std::pair<dataplane::PortIndex, Bytes>> frames;
   std::vector<std::pair<dataplane::PeerIndex, Bytes>> reinjected;
+  std::vector<dataplane::TimePoint> reinjected_until;
   std::unique_ptr<const dataplane::Forwarding> forwarding;
   int forwardings = 0;
   std::vector<dataplane::IpAddress> known;

@@ -89,6 +89,7 @@ class GatewayTest : public testing::Test {
       const auto size = static_cast<uint32_t>(frame.size());
       switch (dataplane::ParseOuter(frame.data(), size, true, &outer)) {
         case dataplane::OuterKind::kControl: {
+          if (arp_is_lost_) break;
           dataplane::Punt punt;
           to.dataplane->Punt(punt, frame);
           break;
@@ -141,6 +142,22 @@ class GatewayTest : public testing::Test {
                        [](const auto& entry) { return entry.second.counters.confirmed; });
   }
 
+  // A host at `address` answers; its MAC.
+  dataplane::MacAddress AnswerArp(Node& node, dataplane::PortIndex port, std::string_view address) {
+    dataplane::ArpMessage reply;
+    reply.operation = dataplane::ArpMessage::Operation::kReply;
+    reply.sender_mac = {{2, 0, 0, 0, 0, 9}};
+    reply.sender = A(address);
+    reply.target_mac = node.dataplane->infos[port].mac;
+    reply.target = node.config.ports[port].addresses[0].address;
+    dataplane::Punt punt;
+    punt.port = port;
+    node.dataplane->Punt(punt, dataplane::BuildArp(reply, reply.target_mac));
+    node.gateway->RunOnce(now_ += 1ms);
+    return reply.sender_mac;
+  }
+
+  bool arp_is_lost_ = false;
   TimePoint now_{1000s};
   Node a_{"a", "192.0.2.1/24", "10.1.0.1/24"};
   Node b_{"b", "192.0.2.2/24", "10.2.0.1/24"};
@@ -481,56 +498,148 @@ TEST_F(GatewayTest, PacketsForAHostWaitForItsMacAndAreGivenUpWithAnIcmpError) {
   dataplane::Punt punt;
   punt.kind = PuntKind::kNeedNeighbour;
   punt.port = 1;
+  punt.from = dataplane::kNoPeer;
   punt.next_hop = A("10.1.0.9");
   a_.dataplane->Punt(punt, Ping("10.2.0.9", "10.1.0.9"));
   punt.next_hop = A("10.1.0.10");
   a_.dataplane->Punt(punt, Ping("10.2.0.9", "10.1.0.10"));
   a_.gateway->RunOnce(now_ += 1ms);
 
-  dataplane::ArpMessage reply;
-  reply.operation = dataplane::ArpMessage::Operation::kReply;
-  reply.sender_mac = {{2, 0, 0, 0, 0, 9}};
-  reply.sender = A("10.1.0.9");
-  reply.target_mac = a_.dataplane->infos[1].mac;
-  reply.target = A("10.1.0.1");
-  punt = {};
-  punt.port = 1;
-  a_.dataplane->Punt(punt, dataplane::BuildArp(reply, reply.target_mac));
-  a_.dataplane->TakeFrames();
-  a_.gateway->RunOnce(now_ += 1ms);
-  const auto frames = a_.dataplane->TakeFrames();
-  ASSERT_EQ(frames.size(), 1u);
-  EXPECT_TRUE(std::equal(reply.sender_mac.bytes.begin(), reply.sender_mac.bytes.end(),
-                         frames[0].second.begin()));
+  const dataplane::MacAddress mac = AnswerArp(a_, 1, "10.1.0.9");
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 1u) << "for a worker to count the hop and to fragment";
+  EXPECT_EQ(a_.dataplane->reinjected[0].first, dataplane::kNoPeer);
+  EXPECT_EQ(a_.dataplane->reinjected[0].second, Ping("10.2.0.9", "10.1.0.9"));
   const auto known =
       std::find_if(a_.dataplane->neighbours.begin(), a_.dataplane->neighbours.end(),
                    [](const auto& entry) { return entry.second.address == A("10.1.0.9"); });
   ASSERT_NE(known, a_.dataplane->neighbours.end()) << "the data plane can go on without us";
-  EXPECT_EQ(known->second.mac, reply.sender_mac);
+  EXPECT_EQ(known->second.mac, mac);
 
   for (int i = 0; i < 50; ++i) a_.gateway->RunOnce(now_ += 100ms);
   EXPECT_EQ(a_.drops(DropReason::kNoNeighbour), 1u);
-  ASSERT_EQ(a_.dataplane->reinjected.size(), 1u);
-  EXPECT_EQ(a_.dataplane->reinjected[0].second[21], 1) << "host unreachable";
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 2u);
+  EXPECT_EQ(a_.dataplane->reinjected[1].second[21], 1) << "host unreachable";
 }
 
-TEST_F(GatewayTest, NeverSendsAnInnerPacketOnTheUnderlay) {
-  StartBoth();
-  RunFor(50ms);
-  const Bytes packet = Ping("10.1.0.9", "10.2.0.9");
+TEST_F(GatewayTest, PacketsForAPeerWaitForTheMacOfItsNextHopAndGoBackToBeSealed) {
+  a_.config.peers.clear();
+  a_.Start(now_);
+  const Bytes packet = Ping("10.3.0.9", "10.2.0.9");
   dataplane::Punt punt;
   punt.kind = PuntKind::kNeedNeighbour;
   punt.port = 0;
-  punt.next_hop = A("192.0.2.2");  // whose MAC is known here by now
+  punt.next_hop = A("192.0.2.254");
+  punt.from = 3;
   a_.dataplane->Punt(punt, packet);
-  a_.dataplane->TakeFrames();
+  punt.next_hop = A("192.0.2.253");  // never answers
+  a_.dataplane->Punt(punt, packet);
   a_.gateway->RunOnce(now_ += 1ms);
+  EXPECT_TRUE(a_.dataplane->reinjected.empty());
+  AnswerArp(a_, 0, "192.0.2.254");
+  ASSERT_EQ(a_.dataplane->reinjected.size(), 1u);
+  EXPECT_EQ(a_.dataplane->reinjected[0].first, 3u) << "it is still peer 3's, and may need a permission";
+  EXPECT_EQ(a_.dataplane->reinjected[0].second, packet);
+  // One that crossed with the answer.
+  punt.next_hop = A("192.0.2.254");
+  a_.dataplane->Punt(punt, packet);
+  a_.gateway->RunOnce(now_ += 1ms);
+  EXPECT_EQ(a_.dataplane->reinjected.size(), 2u);
+
+  for (int i = 0; i < 50; ++i) a_.gateway->RunOnce(now_ += 100ms);
+  EXPECT_EQ(a_.drops(DropReason::kNoNeighbour), 1u);
+  EXPECT_EQ(a_.dataplane->reinjected.size(), 2u) << "no ICMP about the underlay";
   for (const auto& [port, frame] : a_.dataplane->TakeFrames()) {
     EXPECT_EQ(std::search(frame.begin(), frame.end(), packet.begin() + 12, packet.end()),
               frame.end())
         << "in the clear";
   }
-  EXPECT_EQ(a_.drops(DropReason::kNoNeighbour), 1u);
+}
+
+TEST_F(GatewayTest, APacketThatComesBackKeepsTheTimeThatItHad) {
+  StartBoth();
+  RunFor(50ms);
+  ASSERT_TRUE(Sends(a_));
+  dataplane::Punt punt;
+  punt.peer = 0;
+  punt.from = dataplane::kNoPeer;
+  // Whatever is known here, the worker finds no session, or no MAC, and sends it back each time.
+  for (const PuntKind kind : {PuntKind::kNeedSession, PuntKind::kNeedNeighbour}) {
+    punt.kind = kind;
+    punt.port = 0;
+    punt.next_hop = A("192.0.2.2");
+    punt.waits_until = {};
+    const uint64_t before = a_.drops(DropReason::kNoSessionYet) + a_.drops(DropReason::kNoNeighbour);
+    a_.dataplane->Punt(punt, Ping("10.1.0.9", "10.2.0.9"));
+    int rounds = 0;
+    for (const TimePoint end = now_ + 6s; now_ < end; Turn(5ms)) {
+      for (const TimePoint until : std::exchange(a_.dataplane->reinjected_until, {})) {
+        ++rounds;
+        punt.waits_until = until;
+        a_.dataplane->Punt(punt, Ping("10.1.0.9", "10.2.0.9"));
+      }
+    }
+    EXPECT_GT(rounds, 1);
+    EXPECT_EQ(a_.drops(DropReason::kNoSessionYet) + a_.drops(DropReason::kNoNeighbour), before + 1);
+  }
+}
+
+TEST_F(GatewayTest, SendsNothingMoreOnASessionThatIsSpent) {
+  StartBoth();
+  RunFor(50ms);
+  auto& [index, session] = *a_.dataplane->sessions.begin();
+  session.counters.next_counter = dataplane::kCounterLastMessage + 1;
+  a_.gateway->RunOnce(now_ += 300ms);
+  EXPECT_TRUE(session.held) << "so that workers which have another session send on that";
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kNeedSession;
+  a_.dataplane->Punt(punt, {1});
+  a_.gateway->RunOnce(now_ += 1ms);
+  a_.gateway->RunOnce(now_ += 20ms);
+  EXPECT_TRUE(a_.dataplane->reinjected.empty()) << "it waits for the next session";
+  RunFor(200ms);
+  EXPECT_EQ(a_.dataplane->reinjected.size(), 1u);
+}
+
+TEST_F(GatewayTest, KeepsTheMacOfARouterThatIsSilentWhilePeersAreHeard) {
+  StartBoth();
+  RunFor(50ms);
+  arp_is_lost_ = true;
+  for (const TimePoint end = now_ + 70s; now_ < end;) {
+    Turn(10ms);
+    for (Node* node : {&a_, &b_}) {
+      for (auto& [index, session] : node->dataplane->sessions) session.counters.last_rx = now_;
+      ASSERT_FALSE(node->dataplane->sessions.empty());
+      const auto& params = node->dataplane->sessions.begin()->second.params;
+      ASSERT_TRUE(node->dataplane->neighbours.at(params.next_hop).mac.has_value())
+          << (end - now_) / 1s << " s before the end";
+    }
+  }
+}
+
+TEST_F(GatewayTest, AScanOfTheOverlayDoesNotKeepItFromItsPeers) {
+  a_.Start(now_);
+  dataplane::Punt punt;
+  punt.kind = PuntKind::kNeedNeighbour;
+  punt.port = 1;
+  uint32_t address = A("10.1.0.0").v4();
+  const auto scan = [&](Duration duration) {
+    for (const TimePoint end = now_ + duration; now_ < end;) {
+      for (int i = 0; i < 200; ++i) {
+        punt.next_hop = IpAddress::V4(++address);
+        a_.dataplane->Punt(punt, Ping("10.2.0.9", "10.1.0.9"));
+      }
+      if (b_.dataplane == nullptr) {
+        a_.gateway->RunOnce(now_ += 10ms);
+      } else {
+        Turn(10ms);
+      }
+    }
+  };
+  scan(5s);
+  a_.dataplane->TakeFrames();
+  b_.Start(now_);
+  scan(3s);
+  EXPECT_TRUE(Sends(a_));
 }
 
 TEST_F(GatewayTest, ShowsUnreachablePeersAsSilentAndLivingOnesAsUp) {

@@ -332,6 +332,35 @@ TEST_F(NeighbourCacheTest, TellsPortsApart) {
   EXPECT_EQ(entries[1].mac, kB);
 }
 
+TEST_F(NeighbourCacheTest, KeepsASilentNeighbourThroughWhichPeersAreHeard) {
+  ASSERT_TRUE(cache_.Pin(now_, key_).ok());
+  cache_.HandleReply(now_, key_, kA, true);
+  Requests();
+  Events();
+  for (int second = 0; second < 100; ++second) {
+    Pass(seconds(1));
+    cache_.Confirm(key_, now_ - milliseconds(250));
+    EXPECT_EQ(cache_.Find(key_), kA);
+  }
+  const size_t asked = Requests().size();
+  EXPECT_GE(asked, 6u) << "it is asked all the same: it may have moved";
+  EXPECT_LE(asked, 12u);
+  EXPECT_TRUE(Events().empty());
+  // The traffic ends, and with it the trust.
+  Pass(seconds(40));
+  EXPECT_EQ(cache_.Find(key_), std::nullopt);
+}
+
+TEST_F(NeighbourCacheTest, TakesNoConfirmationForAnAnswer) {
+  ASSERT_TRUE(cache_.Pin(now_, key_).ok());
+  cache_.Confirm(key_, now_);
+  cache_.Confirm(Host(1), now_);
+  EXPECT_EQ(cache_.Find(key_), std::nullopt);
+  Pass(seconds(3));
+  EXPECT_EQ(cache_.FindState(key_), State::kFailed) << "there is no MAC to keep";
+  EXPECT_EQ(cache_.FindState(Host(1)), std::nullopt);
+}
+
 class SmallNeighbourCacheTest : public NeighbourCacheTest {
  protected:
   SmallNeighbourCacheTest() : NeighbourCacheTest({.max_entries = 8, .requests_per_second = 10}) {}

@@ -72,6 +72,21 @@ TEST_F(WaitingPacketsTest, ExpiresEachPacketAfterItsLife) {
   EXPECT_EQ(waiting_.bytes(), 0u);
 }
 
+TEST_F(WaitingPacketsTest, OneThatComesBackKeepsItsExpiry) {
+  const uint8_t byte = 7;
+  EXPECT_TRUE(Add(1, "a"));
+  now_ += 600ms;
+  const auto packets = waiting_.Take(1);
+  ASSERT_EQ(packets.size(), 1u);
+  EXPECT_TRUE(Add(2, "b"));
+  EXPECT_TRUE(waiting_.Add(now_, 1, {&byte, 1}, 0, packets[0].expires));
+  EXPECT_EQ(waiting_.next_expiry(), packets[0].expires) << "though it came last";
+  now_ += 400ms;
+  EXPECT_EQ(waiting_.Expire(now_), 1u);
+  EXPECT_EQ(Take(2), Texts{"b"});
+  EXPECT_FALSE(waiting_.Add(now_, 1, {&byte, 1}, 0, packets[0].expires)) << "its time is over";
+}
+
 TEST_F(WaitingPacketsTest, MakesRoomAgainWhenPacketsLeave) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Add(1, "x"));
   now_ += 1s;

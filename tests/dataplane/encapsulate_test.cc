@@ -215,7 +215,7 @@ TEST(Encapsulate, WaitsForTheNextHopsMac) {
   EXPECT_EQ(rig.Drops(DropReason::kNoNeighbour), 1);
   EXPECT_EQ(rig.dp().ReadSession(session).next_counter, 4);  // nothing was spent on it
   rig.dp().SetNeighbour(rig.next_hop(), Mac(rig.router_mac));
-  ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer).ok());
+  ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer, {}).ok());
   EXPECT_EQ(far.Open(rig.FarReceives(far).value_or(Bytes())), OneHopLess(packet));
 }
 

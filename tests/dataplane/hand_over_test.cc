@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "tests/dataplane/gateway_rig.h"
@@ -114,19 +115,114 @@ TEST(HandOver, SpreadsFlowsOverTheWorkersAndKeepsEachOnOne) {
   for (const std::set<int>& workers : workers_of_flow) EXPECT_EQ(workers.size(), 1);
 }
 
+TEST(HandOver, SpreadsTheFlowsOfAPortWithFewerQueuesThanWorkers) {
+  GatewayRig rig({.workers = 4});  // one queue: worker 0 receives everything, and has a session, too
+  std::vector<FarEnd> ends;
+  for (WorkerIndex w = 0; w < 4; ++w) {
+    ends.push_back({.worker = w, .seed = static_cast<uint8_t>(w + 1)});
+    rig.Publish(ends.back());
+  }
+  const int kFlows = 60, kPackets = 5;
+  for (int i = 0; i < kPackets; ++i) {
+    for (int flow = 0; flow < kFlows; ++flow) {
+      rig.HostSends(UdpPacket("10.0.0.5", "10.1.0." + std::to_string(flow), 20,
+                              [&](naive::Ip* ip) { ip->identification = static_cast<uint16_t>(i); }));
+    }
+  }
+  std::vector<std::set<int>> workers_of_flow(kFlows);
+  std::vector<int> next_of_flow(kFlows);
+  for (int i = 0; i < kFlows * kPackets; ++i) {
+    const std::optional<Bytes> datagram = rig.FarReceives(ends[0]);
+    ASSERT_TRUE(datagram.has_value());
+    for (const FarEnd& end : ends) {
+      const std::optional<Bytes> message = end.Open(*datagram);
+      if (!message.has_value()) continue;
+      const int flow = (*message)[19];
+      workers_of_flow[flow].insert(end.worker);
+      EXPECT_EQ((*message)[5], next_of_flow[flow]++) << "flow " << flow << " is out of order";
+    }
+  }
+  std::map<int, int> flows_of_worker;
+  for (const std::set<int>& workers : workers_of_flow) {
+    ASSERT_EQ(workers.size(), 1);
+    ++flows_of_worker[*workers.begin()];
+  }
+  EXPECT_EQ(flows_of_worker.size(), 4);
+  for (const auto& [worker, flows] : flows_of_worker) EXPECT_GE(flows, 5) << worker;
+  EXPECT_EQ(rig.AllDrops(), 0);
+}
+
+TEST(HandOver, LeavesFlowsWhereTheDeviceHasPutThem) {
+  GatewayRig rig({.workers = 2, .wire_queues = 2});
+  std::vector<FarEnd> ends = {{.worker = 0, .seed = 1}, {.worker = 1, .seed = 2}};
+  for (const FarEnd& end : ends) rig.Publish(end);
+  for (int flow = 0; flow < 20; ++flow) {
+    rig.HostSends(UdpPacket("10.0.0.5", "10.1.0." + std::to_string(flow)), flow % 2);
+  }
+  rig.Settle();
+  EXPECT_EQ(rig.Counters().handed_over, 0);
+  for (const WorkerCounters& worker : rig.dp().ReadWorkers()) EXPECT_EQ(worker.sealed, 10);
+}
+
+TEST(Reinject, GoesToTheWorkerOfItsFlow) {
+  GatewayRig rig({.workers = 4});
+  std::vector<FarEnd> ends;
+  for (WorkerIndex w = 0; w < 4; ++w) {
+    ends.push_back({.worker = w, .seed = static_cast<uint8_t>(w + 1)});
+    rig.Publish(ends.back());
+  }
+  for (int flow = 0; flow < 20; ++flow) {
+    const Bytes packet = UdpPacket("10.0.0.5", "10.1.0." + std::to_string(flow));
+    const auto worker_of = [&](const std::optional<Bytes>& datagram) {
+      for (const FarEnd& end : ends) {
+        if (end.Open(datagram.value_or(Bytes())).has_value()) return int{end.worker};
+      }
+      return -1;
+    };
+    rig.HostSends(packet);
+    const int worker = worker_of(rig.FarReceives(ends[0]));
+    ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer, {}).ok());
+    EXPECT_EQ(worker_of(rig.FarReceives(ends[0])), worker) << flow;
+  }
+}
+
+TEST(Reinject, KeepsTheTimeThatAPacketMayStillWait) {
+  GatewayRig rig({.workers = 2});
+  const TimePoint until(std::chrono::seconds(77));
+  const Bytes packet = UdpPacket("10.0.0.5", "10.1.0.7");
+  ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer, until).ok());
+  rig.Settle();
+  ASSERT_EQ(rig.PuntsOf(PuntKind::kNeedSession), 1);
+  EXPECT_EQ(rig.punts.back().punt.waits_until, until);
+  // The same on the way over another worker, whose session is too old; and a new packet has no such time,
+  // though its buffer may be the one of before.
+  FarEnd far{.worker = 1};
+  SessionParams params = rig.Params(far);
+  params.send_until = std::chrono::steady_clock::now() - std::chrono::milliseconds(1);
+  rig.Publish(params);
+  ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer, until).ok());
+  rig.Settle();
+  ASSERT_EQ(rig.PuntsOf(PuntKind::kNeedSession), 2);
+  EXPECT_EQ(rig.punts.back().punt.waits_until, until);
+  for (int i = 0; i < 200; ++i) rig.HostSends(packet);
+  rig.Settle();
+  EXPECT_EQ(rig.PuntsOf(PuntKind::kNeedSession), 202);
+  EXPECT_EQ(rig.punts.back().punt.waits_until, TimePoint());
+}
+
 TEST(Reinject, GoesToAWorkerThatHasASession) {
   GatewayRig rig({.workers = 3});
   FarEnd far{.worker = 2};
   rig.Publish(far);
   const Bytes packet = UdpPacket("10.0.0.5", "10.1.0.7");
-  ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer).ok());
+  ASSERT_TRUE(rig.dp().Reinject(packet, kNoPeer, {}).ok());
   EXPECT_EQ(far.Open(rig.FarReceives(far).value_or(Bytes())), OneHopLess(packet));
-  EXPECT_FALSE(rig.dp().Reinject(packet, 8).ok());
+  EXPECT_FALSE(rig.dp().Reinject(packet, 8, {}).ok());
   // To a host of the overlay, as an ICMP error goes.
-  ASSERT_TRUE(rig.dp().Reinject(UdpPacket("10.0.0.1", "10.0.0.5"), kNoPeer).ok());
+  ASSERT_TRUE(rig.dp().Reinject(UdpPacket("10.0.0.1", "10.0.0.5"), kNoPeer, {}).ok());
   EXPECT_EQ(rig.HostReceives(), OneHopLess(UdpPacket("10.0.0.1", "10.0.0.5")));
   // Relaying needs the permission that it needed before.
-  ASSERT_TRUE(rig.dp().Reinject(UdpPacket("10.2.0.7", "10.1.0.7"), 2).ok());
+  ASSERT_TRUE(rig.dp().Reinject(UdpPacket("10.2.0.7", "10.1.0.7"), 2, {}).ok());
   rig.Settle();
   EXPECT_EQ(rig.Drops(DropReason::kRelayDenied), 1);
 }

@@ -144,7 +144,7 @@ TEST(Deliver, GoesThroughARouterBehindTheOverlay) {
   const NeighbourIndex router =
       rig.dp().AddNeighbour(GatewayRig::kOverlay, Ip("10.0.0.9")).value();
   rig.dp().SetNeighbour(router, Mac(rig.host_mac));
-  ASSERT_TRUE(rig.dp().Reinject(packet, 1).ok());
+  ASSERT_TRUE(rig.dp().Reinject(packet, 1, {}).ok());
   EXPECT_EQ(rig.HostReceives(), OneHopLess(packet));
   rig.dp().SetNeighbour(router, std::nullopt);
   rig.FarSends(far, far.Seal(packet));
