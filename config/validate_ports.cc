@@ -12,6 +12,8 @@ namespace {
 using dataplane::IpAddress;
 using dataplane::Prefix;
 
+constexpr int64_t kMessageOverhead = 8 + 4 + 16;  // bytes: UDP, header and tag
+
 // The network or the broadcast address of its own prefix, which no host can have.
 bool IsNetworkOrBroadcast(const Prefix& interface) {
   if (!interface.address.is_v4() || interface.length >= 31) return false;
@@ -83,7 +85,29 @@ void Validator::CheckPort(const Port& port, const std::string& path) {
   });
   if (v6 && port.mtu < kMinMtuV6) {
     Report(path + ".mtu", std::to_string(port.mtu) + " is less than 1280, which IPv6 needs");
+    return;
   }
+  if (!MayBe(Side::kUnderlay, IndexOf(port)) || !CarriesV6()) return;
+  // Inside as well, IPv6 must get its 1280 bytes through: with the outer IP header, UDP, ours and a tag.
+  const int64_t needed = kMinMtuV6 + (v6 ? 40 : 20) + kMessageOverhead;
+  if (port.mtu < needed) {
+    Report(path + ".mtu", std::to_string(port.mtu) + " is less than " + std::to_string(needed) +
+                              ", so the 1280 bytes that IPv6 needs inside do not fit");
+  }
+}
+
+bool Validator::CarriesV6() const {
+  const auto is_v6 = [](const Prefix& prefix) {
+    return prefix != Prefix{} && !prefix.address.is_v4();
+  };
+  return std::any_of(config_.ports.begin(), config_.ports.end(),
+                     [&](const Port& port) {
+                       return port.side == Side::kOverlay &&
+                              std::any_of(port.addresses.begin(), port.addresses.end(), is_v6);
+                     }) ||
+         std::any_of(config_.peers.begin(), config_.peers.end(), [&](const Peer& peer) {
+           return std::any_of(peer.allowed_prefixes.begin(), peer.allowed_prefixes.end(), is_v6);
+         });
 }
 
 void Validator::CheckAddresses(const Port& port, const std::string& path) {

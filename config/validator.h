@@ -66,6 +66,7 @@ class Validator {
   void CheckAddresses(const Port& port, const std::string& path);
   void CheckNextHops(const Port& port, const std::string& path);
   void CheckTap(const Port& port, const std::string& path);
+  bool CarriesV6() const;  // whether IPv6 goes through the tunnels
   void CheckDevices();
   void CheckPeers();
   void CheckPrefixes();

@@ -352,6 +352,18 @@ INSTANTIATE_TEST_SUITE_P(
          "[192.0.2.10/24]",
          "[192.0.2.10/24, 2001:db8::1/64]\n    mtu: 1279",
          {{9, "ports[0].mtu", "1280, which IPv6 needs"}}},
+        {"mtu_too_small_for_v6_inside",
+         "gateway: [192.0.2.1]\n  - name: lan\n    side: overlay\n    device: {tap: ng0}\n"
+         "    addresses: [10.1.0.2/24]",
+         "gateway: [192.0.2.1]\n    mtu: 1327\n  - name: lan\n    side: overlay\n"
+         "    device: {tap: ng0}\n    addresses: [10.1.0.2/24, 2001:db8:1::2/64]",
+         {{10, "ports[0].mtu", "1327 is less than 1328, so the 1280 bytes"}}},
+        {"mtu_too_small_for_v6_in_v6",
+         "[192.0.2.10/24]\n    gateway: [192.0.2.1]\n  - name: lan\n    side: overlay\n"
+         "    device: {tap: ng0}\n    addresses: [10.1.0.2/24]",
+         "[192.0.2.10/24, 2001:db8::1/64]\n    gateway: [192.0.2.1]\n    mtu: 1347\n  - name: lan\n"
+         "    side: overlay\n    device: {tap: ng0}\n    addresses: [10.1.0.2/24, 2001:db8:1::2/64]",
+         {{10, "ports[0].mtu", "1347 is less than 1348, so the 1280 bytes"}}},
         {"peer_name_twice",
          "name: c",
          "name: b",

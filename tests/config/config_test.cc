@@ -139,6 +139,17 @@ TEST(Config, AcceptsWhatIsUnusualButRight) {
   }
 }
 
+TEST(Config, TakesAPathThatJustFitsIpv6Inside) {
+  for (const bool v6_outside : {false, true}) {
+    std::string text = Replaced("10.2.0.0/16", "2001:db8:2::/48");
+    const std::string own = v6_outside ? "2001:db8::1/64]\n    mtu: 1348" : "192.0.2.11/24]\n    mtu: 1328";
+    text.replace(text.find("192.0.2.10/24]"), 14, "192.0.2.10/24, " + own);
+    EXPECT_TRUE(Parse(text, "gw.yaml").ok()) << Joined(Parse(text, "gw.yaml").problems);
+    text.replace(text.find("8\n", text.find("mtu: 13")), 1, "7");
+    EXPECT_FALSE(Parse(text, "gw.yaml").ok());
+  }
+}
+
 TEST(Config, LetsAPureRelayDoWithoutOverlayPort) {
   constexpr std::string_view kRelay =
       "gateway: {identity: relay.key}\n"
