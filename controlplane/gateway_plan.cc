@@ -131,6 +131,9 @@ SessionMachine::Options MachineOptionsFor(const config::Config& config) {
       std::min(options.send_life,
                options.renew_after + scaled(usual.responder_renews_after - usual.renew_after));
   options.max_sessions = config.gateway.max_sessions;
+  // On each stripe two in either direction, as during a rollover.
+  options.max_sessions_per_peer =
+      std::max<uint32_t>(options.max_sessions_per_peer, 4 * config.gateway.workers);
   options.max_paths = std::max(options.max_paths, config.gateway.max_sessions * 2);
   options.offered.stripes = config.gateway.workers;
   return options;

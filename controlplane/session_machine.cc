@@ -310,7 +310,11 @@ std::optional<DropReason> SessionMachine::State::Judge(
   const crypto::PeerId& id = peer.public_key->id();
   if (!policy.Admits(id)) return DropReason::kUnknownPeer;
   if (wanted && *wanted != id) return DropReason::kWrongPeer;
-  if (session_paths.size() >= options.max_sessions) return DropReason::kTableFull;
+  // A peer that has all that one may have takes the place of its own.
+  if (session_paths.size() >= options.max_sessions &&
+      SessionsOf(id) < options.max_sessions_per_peer) {
+    return DropReason::kTableFull;
+  }
   return std::nullopt;
 }
 

@@ -137,6 +137,7 @@ class SessionMachine {
     Duration original_peer_pause = std::chrono::milliseconds(2);  // between sig 2 and the first data
     Duration hint_interval = std::chrono::seconds(1);        // per path, sent and obeyed
     uint32_t max_sessions = 8192;
+    uint32_t max_sessions_per_peer = 16;  // its own oldest makes room for the next
     uint32_t max_half_open = 4096;    // evicted at random
     uint32_t max_paths = 20000;
     Capabilities offered{.version = 1, .stripes = 1, .features = Capabilities::kPassiveKeepAlive};

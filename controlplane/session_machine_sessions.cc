@@ -31,6 +31,7 @@ SessionMachine::State::Session& SessionMachine::State::BringUp(TimePoint now, Pa
                                                                TimePoint created, ProvenPeer peer) {
   const Role role = secured.role();
   MakeRoom(path, role);
+  MakeRoomForPeer(now, peer.public_key->id());
   if (role == Role::kInitiator && Lead(path) != nullptr) ++counters.rollovers;
 
   const Duration jitter(random.Below(static_cast<uint64_t>(options.renew_jitter.count()) + 1));
@@ -216,6 +217,22 @@ void SessionMachine::State::MakeRoom(PathState& path, Role role) {
     }
     TakeDown(path, first, DownCause::kReplaced);
   }
+}
+
+// Each source port is a path of its own, so a peer could otherwise fill the table, at the cost of all
+// others. Its oldest session goes: a peer whose address changed leaves such behind.
+void SessionMachine::State::MakeRoomForPeer(TimePoint now, const crypto::PeerId& peer) {
+  while (SessionsOf(peer) >= options.max_sessions_per_peer) {
+    Session* session = nullptr;
+    PathState* const path = PathOf(peer_sessions.at(peer).front(), &session);
+    TakeDown(*path, static_cast<size_t>(session - path->sessions.data()), DownCause::kReplaced);
+    timers.Set(path->index, now);  // for what follows from it there
+  }
+}
+
+size_t SessionMachine::State::SessionsOf(const crypto::PeerId& peer) const {
+  const auto found = peer_sessions.find(peer);
+  return found == peer_sessions.end() ? 0 : found->second.size();
 }
 
 void SessionMachine::State::TakeDown(PathState& path, size_t index, DownCause cause) {

@@ -178,6 +178,8 @@ struct SessionMachine::State {
   void Heard(TimePoint now, PathState& path, Session& session);
   void Supersede(TimePoint now, PathState& path, const Session& winner);
   void MakeRoom(PathState& path, dataplane::Role role);
+  void MakeRoomForPeer(TimePoint now, const crypto::PeerId& peer);
+  size_t SessionsOf(const crypto::PeerId& peer) const;
   void TakeDown(PathState& path, size_t session, DownCause cause);
   void ExpireSessions(TimePoint now, PathState& path);
   // The confirmed session whose age decides about renewal; null where there is none. Both sides choose the

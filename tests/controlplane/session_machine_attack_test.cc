@@ -183,6 +183,34 @@ TEST_F(Attack, IsCounted) {
   EXPECT_EQ(count(with_header(0x00000002, 140), DropReason::kBadHandshake), 1u);
 }
 
+// A peer that proves who it is, from ever new ports: it gets no more than its share, and another peer keeps
+// its session.
+TEST_F(Attack, OnePeerThatDialsFromManyPorts) {
+  sim::GatewayNode::Options options;
+  options.machine.max_sessions = 20;
+  options.machine.max_sessions_per_peer = 4;
+  MachinePair pair(options);
+  pair.BringUp();
+  pair.TellBothWays(milliseconds(100));
+  std::vector<std::unique_ptr<sim::GatewayNode>> ports;
+  for (uint32_t i = 10; i < 50; ++i) {
+    ports.push_back(std::make_unique<sim::GatewayNode>(&pair.network, 3, i, i,
+                                                       sim::GatewayNode::Options{}));
+    ports.back()->Dial(pair.b);
+    pair.network.RunFor(milliseconds(100));
+    size_t of_the_peer = 0;
+    for (const auto& [id, session] : pair.b.sessions()) {
+      of_the_peer += session.up.peer == ports[0]->id();
+    }
+    ASSERT_LE(of_the_peer, 4u);
+    ASSERT_EQ(pair.b.sessions_with(ports.back()->endpoint()), 1u) << "its oldest goes, not its newest";
+  }
+  EXPECT_EQ(pair.a.downs().size(), 0u);
+  EXPECT_TRUE(pair.BothUp());
+  pair.StopTelling();
+  EXPECT_EQ(pair.Lost(), 0u);
+}
+
 // While we wait for an answer, nothing but the answer counts.
 TEST_F(Attack, AnswersToAnInitThatIsStillOut) {
   MachinePair pair;
