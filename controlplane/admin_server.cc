@@ -1,9 +1,11 @@
 #include "controlplane/admin_server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -49,7 +51,7 @@ bool SomebodyListens(const sockaddr_un& address) {
   return listens;
 }
 
-absl::Status ClearPath(const std::string& path, const sockaddr_un& address) {
+absl::Status MakeDirectory(const std::string& path) {
   std::error_code error;
   const auto directory = std::filesystem::path(path).parent_path();
   if (!directory.empty()) std::filesystem::create_directories(directory, error);
@@ -57,6 +59,24 @@ absl::Status ClearPath(const std::string& path, const sockaddr_un& address) {
     return absl::InternalError(
         absl::StrCat("directory ", directory.string(), ": ", error.message()));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> Lock(const std::string& path) {
+  const std::string name = path + ".lock";
+  const int fd = open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return SystemError(absl::StrCat("admin socket's lock ", name));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  const absl::Status status =
+      errno == EWOULDBLOCK
+          ? absl::AlreadyExistsError(
+                absl::StrCat("admin socket ", path, ": another gateway is listening on it"))
+          : SystemError(absl::StrCat("admin socket's lock ", name));
+  close(fd);
+  return status;
+}
+
+absl::Status ClearPath(const std::string& path, const sockaddr_un& address) {
   struct stat status;
   if (lstat(path.c_str(), &status) != 0) return absl::OkStatus();
   if (!S_ISSOCK(status.st_mode)) {
@@ -111,26 +131,30 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Listen(const Options& 
   if (!address.ok()) return address.status();
   auto group = FindGroup(options.group);
   if (!group.ok()) return group.status();
-  if (auto cleared = ClearPath(options.path, *address); !cleared.ok()) return cleared;
+  if (auto made = MakeDirectory(options.path); !made.ok()) return made;
+  auto lock = Lock(options.path);
+  if (!lock.ok()) return lock.status();
 
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (listener < 0) return SystemError("admin socket");
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  absl::Status status = epoll < 0 ? SystemError("admin socket") : absl::OkStatus();
+  absl::Status status = listener < 0 || epoll < 0 ? SystemError("admin socket") : absl::OkStatus();
+  if (status.ok()) status = ClearPath(options.path, *address);
   if (status.ok()) status = Bind(listener, *address, options.path, *group);
   if (status.ok()) status = WatchIn(epoll, listener, EPOLL_CTL_ADD, EPOLLIN);
   if (!status.ok()) {
-    close(listener);
-    if (epoll >= 0) close(epoll);
+    for (const int fd : {listener, epoll, *lock}) {
+      if (fd >= 0) close(fd);
+    }
     return status;
   }
   return std::unique_ptr<AdminServer>(
-      new AdminServer(options.path, listener, epoll, *group, std::move(handler)));
+      new AdminServer(options.path, *lock, listener, epoll, *group, std::move(handler)));
 }
 
-AdminServer::AdminServer(std::string path, int listener, int epoll, std::optional<gid_t> group,
-                         Handler handler)
+AdminServer::AdminServer(std::string path, int lock, int listener, int epoll,
+                         std::optional<gid_t> group, Handler handler)
     : path_(std::move(path)),
+      lock_(lock),
       listener_(listener),
       epoll_(epoll),
       group_(group),
@@ -141,6 +165,7 @@ AdminServer::~AdminServer() {
   close(listener_);
   close(epoll_);
   unlink(path_.c_str());
+  close(lock_);
 }
 
 void AdminServer::HandleReady(TimePoint now) {

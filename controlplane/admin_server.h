@@ -40,7 +40,8 @@ class AdminServer {
   };
 
   // Takes the place of a socket file that nobody listens on any more. AlreadyExists where somebody
-  // does, or where the file is no socket.
+  // does, or where the file is no socket. A lock on a file beside it (`path`.lock, which stays) keeps two
+  // that start at once from taking each other's place.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Listen(const Options& options,
                                                              Handler handler);
   // Ends all connections and removes the file.
@@ -64,7 +65,7 @@ class AdminServer {
     TimePoint deadline;
   };
 
-  AdminServer(std::string path, int listener, int epoll, std::optional<gid_t> group,
+  AdminServer(std::string path, int lock, int listener, int epoll, std::optional<gid_t> group,
               Handler handler);
 
   void Accept(TimePoint now);
@@ -76,6 +77,7 @@ class AdminServer {
   void Drop(int fd);
 
   const std::string path_;
+  const int lock_;  // held while it is open
   const int listener_;
   const int epoll_;
   const std::optional<gid_t> group_;

@@ -89,6 +89,18 @@ TEST_F(AdminServerTest, KeepsTheSocketToItsOwnerAndGroup) {
   EXPECT_EQ(status.st_mode & 0777, 0660u);
 }
 
+// Two that start at once both find no socket, or a dead one.
+TEST_F(AdminServerTest, NoSecondOneTakesThePlaceOfOneThatRuns) {
+  Listen();
+  std::filesystem::remove(path_);
+  const auto handler = [](std::string_view) { return std::string(); };
+  auto second = AdminServer::Listen({path_, std::nullopt}, handler);
+  EXPECT_TRUE(absl::IsAlreadyExists(second.status())) << second.status();
+  server_.reset();
+  second = AdminServer::Listen({path_, std::nullopt}, handler);
+  EXPECT_TRUE(second.ok()) << "a lock that nobody holds is none: " << second.status();
+}
+
 TEST_F(AdminServerTest, HangsUpOnARequestThatIsTooLong) {
   Listen();
   const int fd = Connect();
