@@ -1,8 +1,14 @@
 #include "dataplane/port.h"
 
+#include <errno.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
 #include <rte_dev.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -60,6 +66,7 @@ Port::~Port() {
     if (started_) rte_eth_dev_stop(device_id_);
     rte_eth_dev_close(device_id_);
   }
+  if (multicast_ >= 0) close(multicast_);
   if (!bus_.empty()) rte_eal_hotplug_remove(bus_.c_str(), device_name_.c_str());
   RecallTransmitted(ring_);
 }
@@ -171,14 +178,30 @@ absl::Status Port::SetUpQueues() {
     return Error("it does not start", error);
   }
   started_ = true;
-  // Neighbour discovery comes to multicast addresses. Devices without filters refuse: all comes.
-  rte_eth_allmulticast_enable(device_id_);
+  TakeMulticast();
   ChooseMac();
   if (side() == Side::kUnderlay && queues_ > 1 && options_.kind == DeviceKind::kPci) {
     hardware_steering_ = SteerStripes(device_id_, context_.listen_port,
                                       std::min(queues_, context_.workers), options_.vlan);
   }
   return absl::OkStatus();
+}
+
+// Neighbour discovery comes to multicast addresses. DPDK's drivers for interfaces of the kernel's cannot say
+// so to a NIC, but a packet socket can, for as long as it is open. Devices without filters refuse, and let
+// everything in.
+void Port::TakeMulticast() {
+  if (rte_eth_allmulticast_enable(device_id_) == 0) return;
+  if (options_.kind != DeviceKind::kAfXdp && options_.kind != DeviceKind::kAfPacket) return;
+  packet_mreq all = {};
+  all.mr_ifindex = static_cast<int>(if_nametoindex(options_.device.c_str()));
+  all.mr_type = PACKET_MR_ALLMULTI;
+  multicast_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);  // of no protocol: it receives nothing
+  if (multicast_ < 0 ||
+      setsockopt(multicast_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0) {
+    RTE_LOG(WARNING, USER1, "port %s (%s): the NIC may hold neighbour discovery back: %s\n",
+            options_.name.c_str(), options_.device.c_str(), strerror(errno));
+  }
 }
 
 void Port::ChooseMac() {

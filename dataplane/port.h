@@ -79,6 +79,7 @@ class Port {
   absl::Status Plug();
   absl::Status Configure();
   absl::Status SetUpQueues();
+  void TakeMulticast();
   void ChooseMac();
   absl::Status Error(const char* what, int error) const;
 
@@ -98,6 +99,7 @@ class Port {
   bool udp_checksum_offload_ = false;
   bool hardware_steering_ = false;
   bool started_ = false;
+  int multicast_ = -1;  // the socket for whose sake the kernel lets multicast in; -1 where none is needed
 };
 
 }  // namespace noisegate::dataplane

@@ -178,6 +178,22 @@ TEST_P(PortTest, LeavesTheInterfaceAsItWas) {
   }
 }
 
+TEST_P(PortTest, LetsNeighbourDiscoveryIn) {
+  if (GetParam().kind == DeviceKind::kTap) GTEST_SKIP() << "a tap has no filter";
+  const auto takes_multicast = [] {
+    std::ifstream file("/sys/class/net/ng-a/flags");
+    unsigned flags = 0;
+    file >> std::hex >> flags;
+    return (flags & IFF_ALLMULTI) != 0;
+  };
+  EXPECT_FALSE(takes_multicast());
+  std::unique_ptr<Dataplane> dp = Make(1);
+  ASSERT_NE(dp, nullptr);
+  EXPECT_TRUE(takes_multicast());
+  dp.reset();
+  EXPECT_FALSE(takes_multicast());
+}
+
 TEST_P(PortTest, TakesTheMtuThatIsAskedFor) {
   std::unique_ptr<Dataplane> dp = Make(1, 1400);
   ASSERT_NE(dp, nullptr);
