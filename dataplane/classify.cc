@@ -3,11 +3,12 @@
 // Exits, underlay:                              Exits, overlay:
 //   a transport message → burst.datagrams         an IP packet → burst.packets
 //   another worker's stripe → HandOver            ARP, neighbour discovery → PuntFrame
-//   handshakes, closes → PuntHandshake            Drop: kNoBuffer, kMalformed, kNotForUs,
-//   ARP, ND, ICMP to us → PuntFrame                     kUnsupported, kBadChecksum
+//   handshakes, closes → PuntHandshake,           Drop: kNoBuffer, kMalformed, kNotForUs,
+//     PuntBareClose                                     kUnsupported, kBadChecksum
+//   ARP, ND, ICMP to us → PuntFrame
 //   Drop: kNoBuffer, kMalformed, kUnsupported,
 //         kBadChecksum, kFragment, kNotForUs,
-//         kTruncated, kBareClose
+//         kTruncated
 
 #include "dataplane/mbuf_bytes.h"
 #include "dataplane/stages.h"
@@ -22,6 +23,10 @@ bool DeviceCheckedHeader(const rte_mbuf* frame) {
 }
 
 bool IsGroupMac(const uint8_t* mac) { return (mac[0] & 1) != 0; }
+
+bool IsForUs(const Port& port, const uint8_t* mac) {
+  return port.IsOwnMac(mac) || IsGroupMac(mac);
+}
 
 // Frames come in one piece nearly always; the stages after this see nothing else.
 bool MakePlain(WorkerState& w, rte_mbuf** frame) {
@@ -40,6 +45,7 @@ bool MakePlain(WorkerState& w, rte_mbuf** frame) {
 // that neighbour discovery uses.
 void ClassifyControl(WorkerState& w, const Port& port, rte_mbuf* frame, const OuterPacket& outer) {
   const uint8_t* bytes = BytesOf(frame);
+  if (!IsForUs(port, bytes)) return Drop(w, frame, DropReason::kNotForUs);
   if (outer.ether_type != kEtherTypeArp) {
     const uint8_t* ip = bytes + outer.l3_offset;
     const bool of_link = !outer.ip.is_v4() && IsLinkScoped(ip, outer.ip);
@@ -73,7 +79,7 @@ void ClassifyDatagram(WorkerState& w, const Port& port, rte_mbuf* frame, const O
   SetData(frame, static_cast<int32_t>(outer.payload_offset), outer.payload_size);
   if (!header.is_message()) [[unlikely]] {
     if (header.counter == kCounterClose && outer.payload_size == kHeaderSize) {
-      return Drop(w, frame, DropReason::kBareClose);
+      return PuntBareClose(w, port, frame, {source.ToAddress(), outer.source_port}, outer_ip);
     }
     return PuntHandshake(w, port, frame, header.counter, {source.ToAddress(), outer.source_port},
                          outer_ip);
@@ -97,12 +103,12 @@ void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
   EthernetFrame ethernet;
   if (!ParseEthernet(bytes, size, &ethernet)) return Drop(w, frame, DropReason::kMalformed);
   if (ethernet.vlan != port.vlan()) return Drop(w, frame, DropReason::kNotForUs);
+  if (!IsForUs(port, bytes)) return Drop(w, frame, DropReason::kNotForUs);
   if (ethernet.ether_type == kEtherTypeArp) return PuntFrame(w, port, frame);
   const bool v4 = ethernet.ether_type == kEtherTypeIpv4;
   if (!v4 && ethernet.ether_type != kEtherTypeIpv6) {
     return Drop(w, frame, DropReason::kUnsupported);
   }
-  if (!port.IsOwnMac(bytes) && !IsGroupMac(bytes)) return Drop(w, frame, DropReason::kNotForUs);
 
   const uint8_t* ip_bytes = bytes + ethernet.l3_offset;
   IpPacket ip;
@@ -117,10 +123,6 @@ void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
       return PuntFrame(w, port, frame);
     }
     return Drop(w, frame, DropReason::kUnsupported);
-  }
-  if (HasMartianSource(ip_bytes, ip)) {
-    // Duplicate address detection comes from the unspecified address, but to a group (above).
-    return Drop(w, frame, DropReason::kMalformed);
   }
   SetData(frame, ethernet.l3_offset, ip.size);  // without Ethernet's padding
   w.burst.packets.Add({.mbuf = frame,

@@ -97,7 +97,8 @@ absl::Status DpdkDataplane::CheckOptions() const {
 absl::Status DpdkDataplane::BuildPool() {
   const uint32_t workers = static_cast<uint32_t>(options_.worker_lcores.size());
   uint32_t frame_size = 0;
-  uint32_t needed = workers * (kPuntSlots + kInjectSlots + workers * kHandOverSlots + 2 * kBurst);
+  uint32_t needed = workers * (kPuntSlots + kInjectSlots + workers * kHandOverSlots + 2 * kBurst) +
+                    (workers + 1) * kMaxCachedPackets;
   for (const PortOptions& port : options_.ports) {
     frame_size = std::max(frame_size, port.mtu + kEthernetOverhead);
     needed += FramesOf(port, workers);
@@ -226,6 +227,7 @@ absl::Status DpdkDataplane::BuildWorker(WorkerIndex index) {
   w->transmit.resize(ports_.size());
   w->hand_over.resize(w->workers);
   PuntBudget::Options budget{.ticks_per_second = clock_.hz(),
+                             .workers = w->workers,
                              .inits_per_prefix = options_.inits_per_prefix,
                              .inits_per_endpoint = options_.inits_per_endpoint};
   crypto::SystemRandom().Fill(budget.seed);

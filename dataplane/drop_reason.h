@@ -19,6 +19,7 @@ namespace noisegate::dataplane {
   NAME(kBadChecksum, "bad_checksum", "an IPv4 header checksum is wrong")                           \
   NAME(kTtlExpired, "ttl_expired", "TTL or hop limit ran out here")                                \
   NAME(kUnsupported, "unsupported", "an EtherType or protocol that we do not carry")               \
+  NAME(kMartian, "martian", "an address that no packet may have here: loopback, 0/8, 240/4")        \
   /* Underlay to overlay */                                                                        \
   NAME(kTruncated, "truncated", "shorter than a header and a tag")                                 \
   NAME(kNoSession, "no_session", "no session with that endpoint in that direction")                \
@@ -47,7 +48,7 @@ namespace noisegate::dataplane {
   NAME(kInitLimited, "init_limited", "more inits from that prefix or endpoint than its budget")    \
   NAME(kUnexpectedHandshake, "unexpected_handshake", "a handshake message that nobody awaits")     \
   NAME(kBadHandshake, "bad_handshake", "a handshake message that does not parse or open")          \
-  NAME(kUnknownPeer, "unknown_peer", "a good signature by a key of no configured peer")            \
+  NAME(kUnknownPeer, "unknown_peer", "a key of no configured peer")                                \
   NAME(kWrongPeer, "wrong_peer", "a good signature, but another peer than the one dialled")        \
   NAME(kBadSignature, "bad_signature", "the signature does not match the key")                     \
   NAME(kBadKey, "bad_key", "a key we refuse: weak, malformed, of small order, or our own")         \

@@ -61,15 +61,6 @@ bool IsGroupOrBroadcast(const IpAddress& address) {
   return address.is_multicast() || (address.is_v4() && address.v4() == 0xffffffff);
 }
 
-// As HasMartianSource(), of what would be the source of an answer.
-bool HasMartianDestination(const uint8_t* packet, const IpPacket& ip) {
-  const IpAddress destination = DestinationAddress(packet, ip);
-  constexpr IpAddress kLoopback6 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-  const bool loopback =
-      destination.is_v4() ? destination.v4() >> 24 == 127 : destination == kLoopback6;
-  return loopback || destination.is_unspecified() || IsGroupOrBroadcast(destination);
-}
-
 // Whether an error may be sent about an ICMP message of this type (RFC 1122 3.2.2, RFC 4443 2.4).
 bool IsIcmpInformation(uint8_t type, bool v4) {
   constexpr uint8_t kRedirectV6 = 137;

@@ -35,6 +35,7 @@ InitLimiter::InitLimiter(const Options& options)
       per_prefix_{Interval(options.ticks_per_second, options.inits_per_prefix)},
       per_endpoint_{Interval(options.ticks_per_second, options.inits_per_endpoint)},
       of_strangers_{Interval(options.ticks_per_second, options.inits_of_strangers)},
+      of_endpoints_{Interval(options.ticks_per_second, options.inits_of_endpoints)},
       prefixes_(kSets),
       endpoints_(kSets) {
   assert(options.ticks_per_second > 0);
@@ -42,7 +43,8 @@ InitLimiter::InitLimiter(const Options& options)
 
 bool InitLimiter::Admit(uint64_t now, const IpAddress& source, const KnownEndpoints* known) {
   if (known != nullptr && known->Contains(source)) {
-    return per_endpoint_.Take(Find(&endpoints_, Tag(source, 16)), now, ticks_per_second_);
+    return per_endpoint_.Take(Find(&endpoints_, Tag(source, 16)), now, ticks_per_second_) &&
+           of_endpoints_.Take(&all_endpoints_, now, ticks_per_second_);
   }
   const uint32_t kept_bytes = source.is_v4() ? 12 + 3 : 6;  // /24 and /48
   // The prefix is asked first: what it refuses must not cost the other strangers a token.

@@ -4,7 +4,8 @@
 //   - a configured endpoint has a budget of its own, which strangers cannot touch;
 //   - a stranger is held against its prefix's budget (IPv4 /24, IPv6 /48), because whoever has one
 //     address of a prefix has them all;
-//   - and all strangers together against one more, because forged sources come from any prefix.
+//   - and all strangers together against one more, because forged sources come from any prefix, as all
+//     endpoints together against another, because those can be forged as well.
 #ifndef NOISEGATE_DATAPLANE_INIT_LIMITER_H_
 #define NOISEGATE_DATAPLANE_INIT_LIMITER_H_
 
@@ -50,6 +51,7 @@ class InitLimiter {
     uint32_t inits_per_prefix = 20;  // per second, as the next ones; 0 admits none
     uint32_t inits_per_endpoint = 200;
     uint32_t inits_of_strangers = 2000;
+    uint32_t inits_of_endpoints = 5000;
     // Random. Without it nobody can aim at the table's collisions.
     std::array<uint8_t, 16> seed = {};
   };
@@ -77,8 +79,8 @@ class InitLimiter {
 
   const uint64_t ticks_per_second_;
   const std::array<uint8_t, 16> seed_;
-  const Rate per_prefix_, per_endpoint_, of_strangers_;
-  TokenBucket strangers_;
+  const Rate per_prefix_, per_endpoint_, of_strangers_, of_endpoints_;
+  TokenBucket strangers_, all_endpoints_;
   // Apart, so that no stranger can push an endpoint's bucket out.
   std::vector<Set> prefixes_;
   std::vector<Set> endpoints_;

@@ -108,9 +108,14 @@ inline bool HeaderChecksumOk(const uint8_t* packet, const IpPacket& ip) {
 // True where the destination is of this link only (multicast, link-local, 255.255.255.255), so that
 // a router must not forward the packet (RFC 1812 5.3.4, RFC 4291 2.5.6).
 bool IsLinkScoped(const uint8_t* packet, const IpPacket& ip);
-// True where no host may send from this source: multicast, unspecified, loopback, broadcast
-// (RFC 1812 5.3.7). Answers must never go there.
+// True where no host may send from this source: multicast, unspecified, loopback, broadcast, 0/8, 240/4
+// (RFC 1812 5.3.7, RFC 6890). Answers must never go there.
 bool HasMartianSource(const uint8_t* packet, const IpPacket& ip);
+// The same of the destination.
+bool HasMartianDestination(const uint8_t* packet, const IpPacket& ip);
+// True where the source is of its link only, so that a router must not forward the packet (RFC 3927 2.7,
+// RFC 4291 2.5.6).
+bool HasLinkLocalSource(const uint8_t* packet, const IpPacket& ip);
 
 // A hash that is equal for packets of one flow and spreads flows evenly over all 32 bits:
 // addresses, protocol, and ports where it has them. Fragments hash without ports, IPv6 ones with
@@ -246,23 +251,44 @@ inline IpAddress DestinationAddress(const uint8_t* packet, const IpPacket& ip) {
   return address;
 }
 
+namespace internal {
+
+inline bool IsLinkLocalV4(uint32_t address) { return address >> 16 == 0xa9fe; }  // 169.254/16
+inline bool IsLinkLocalV6(const uint8_t* address) {                              // fe80::/10
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+inline bool IsMartianV4(uint32_t address) {
+  return address >= 0xe0000000 || address >> 24 == 127 || address >> 24 == 0;
+}
+inline bool IsMartianV6(const uint8_t* address) {
+  return address[0] == 0xff || (LoadRaw<uint64_t>(address) == 0 && LoadBe64(address + 8) <= 1);
+}
+
+}  // namespace internal
+
 inline bool IsLinkScoped(const uint8_t* packet, const IpPacket& ip) {
   if (ip.is_v4()) {
     const uint32_t destination = DestinationV4(packet);
     return destination >> 28 == 0xe || destination == 0xffffffff ||
-           destination >> 16 == 0xa9fe;  // 169.254.0.0/16, RFC 3927 2.7
+           internal::IsLinkLocalV4(destination);
   }
   const uint8_t* destination = DestinationV6(packet);
-  return destination[0] == 0xff || (destination[0] == 0xfe && (destination[1] & 0xc0) == 0x80);
+  return destination[0] == 0xff || internal::IsLinkLocalV6(destination);
 }
 
 inline bool HasMartianSource(const uint8_t* packet, const IpPacket& ip) {
-  if (ip.is_v4()) {
-    const uint32_t source = SourceV4(packet);
-    return source >> 28 == 0xe || source >> 24 == 127 || source == 0 || source == 0xffffffff;
-  }
-  const uint8_t* source = SourceV6(packet);
-  return source[0] == 0xff || (LoadRaw<uint64_t>(source) == 0 && LoadBe64(source + 8) <= 1);
+  return ip.is_v4() ? internal::IsMartianV4(SourceV4(packet))
+                    : internal::IsMartianV6(SourceV6(packet));
+}
+
+inline bool HasMartianDestination(const uint8_t* packet, const IpPacket& ip) {
+  return ip.is_v4() ? internal::IsMartianV4(DestinationV4(packet))
+                    : internal::IsMartianV6(DestinationV6(packet));
+}
+
+inline bool HasLinkLocalSource(const uint8_t* packet, const IpPacket& ip) {
+  return ip.is_v4() ? internal::IsLinkLocalV4(SourceV4(packet))
+                    : internal::IsLinkLocalV6(SourceV6(packet));
 }
 
 namespace internal {

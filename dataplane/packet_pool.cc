@@ -9,7 +9,7 @@
 namespace noisegate::dataplane {
 namespace {
 
-constexpr uint32_t kCachePerLcore = 256;   // buffers that an lcore keeps to itself
+constexpr uint32_t kCachePerLcore = kMaxCachedPackets * 2 / 3;  // as rte_mempool counts them
 constexpr uint32_t kUsualFrameSize = 2048; // bytes; drivers want at least this
 
 }  // namespace

@@ -47,6 +47,10 @@ inline PacketNote& NoteOf(rte_mbuf* mbuf) {
   return *static_cast<PacketNote*>(rte_mbuf_to_priv(mbuf));
 }
 
+// Buffers that an lcore may keep to itself, where nobody else finds them: a cache grows to half as much
+// again before it gives some back. Counts for each worker and for the control thread.
+inline constexpr uint32_t kMaxCachedPackets = 384;
+
 // A pool of `count` buffers, each of which holds a frame of `frame_size` bytes behind
 // RTE_PKTMBUF_HEADROOM and with room for a tag. Null where memory is short.
 rte_mempool* MakePacketPool(const char* name, uint32_t count, uint32_t frame_size);

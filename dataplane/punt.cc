@@ -2,7 +2,7 @@
 //
 // Exits:
 //   the punt ring
-//   Drop: kInitLimited, kPuntLimited, kQueueFull; and where the packet's own reason tells more than the
+//   Drop: kInitLimited, kPuntLimited, kBareClose, kQueueFull; and where the packet's own reason tells more than the
 //         budget does, that one: kNoSession, kNoRoute, kTooBig, kTtlExpired
 
 #include "dataplane/punt.h"
@@ -78,6 +78,14 @@ IpAddress DestinationOf(const uint8_t* outer_ip) {
   return DestinationAddress(outer_ip, ip);
 }
 
+void EnqueueHandshake(WorkerState& w, const Port& port, rte_mbuf* mbuf, const Endpoint& source,
+                      const uint8_t* outer_ip) {
+  PacketNote& note = Note(w, mbuf, PuntKind::kHandshake, port.index());
+  note.source = source;
+  note.local_address = DestinationOf(outer_ip);
+  Enqueue(w, mbuf);
+}
+
 }  // namespace
 
 void PuntPacket(WorkerState& w, const Packet& packet, PuntKind kind, PeerIndex peer, uint16_t mtu) {
@@ -123,10 +131,15 @@ void PuntHandshake(WorkerState& w, const Port& port, rte_mbuf* mbuf, uint32_t co
       refused.has_value()) {
     return Drop(w, mbuf, *refused);
   }
-  PacketNote& note = Note(w, mbuf, PuntKind::kHandshake, port.index());
-  note.source = source;
-  note.local_address = DestinationOf(outer_ip);
-  Enqueue(w, mbuf);
+  EnqueueHandshake(w, port, mbuf, source, outer_ip);
+}
+
+void PuntBareClose(WorkerState& w, const Port& port, rte_mbuf* mbuf, const Endpoint& source,
+                   const uint8_t* outer_ip) {
+  if (!w.budget->AdmitNoSession(source.address, w.now, w.known_endpoints)) {
+    return Drop(w, mbuf, DropReason::kBareClose);
+  }
+  EnqueueHandshake(w, port, mbuf, source, outer_ip);
 }
 
 void PuntNoSession(WorkerState& w, const Datagram& datagram) {

@@ -1,5 +1,7 @@
 #include "dataplane/punt_budget.h"
 
+#include <algorithm>
+
 #include "dataplane/header.h"
 
 namespace noisegate::dataplane {
@@ -28,12 +30,20 @@ uint32_t RateOf(PuntKind kind) {
 
 constexpr uint32_t kFromAfar = 1000;  // punts a second
 
-InitLimiter::Options ByRates(const PuntBudget::Options& options, uint32_t per_prefix,
-                             uint32_t per_endpoint, uint32_t of_strangers) {
+// Per second. The sums are of all workers together, and shared out, because one thread does the work; but
+// no worker's share is under `least`, or a flood at one port would crowd out a peer's own messages there.
+struct Rates {
+  uint32_t per_prefix, per_endpoint;
+  uint32_t of_strangers, of_endpoints, least;
+};
+
+InitLimiter::Options ByRates(const PuntBudget::Options& options, const Rates& rates) {
+  const auto share = [&](uint32_t sum) { return std::max(sum / options.workers, rates.least); };
   return {.ticks_per_second = options.ticks_per_second,
-          .inits_per_prefix = per_prefix,
-          .inits_per_endpoint = per_endpoint,
-          .inits_of_strangers = of_strangers,
+          .inits_per_prefix = rates.per_prefix,
+          .inits_per_endpoint = rates.per_endpoint,
+          .inits_of_strangers = share(rates.of_strangers),
+          .inits_of_endpoints = share(rates.of_endpoints),
           .seed = options.seed};
 }
 
@@ -43,9 +53,21 @@ InitLimiter::Options ByRates(const PuntBudget::Options& options, uint32_t per_pr
 // look-up, so a forger who wears a peer's address must not be able to crowd the peer's own out.
 PuntBudget::PuntBudget(const Options& options)
     : ticks_per_second_(options.ticks_per_second),
-      inits_(ByRates(options, options.inits_per_prefix, options.inits_per_endpoint, 2000)),
-      later_messages_(ByRates(options, 200, 20000, 20000)),
-      no_session_(ByRates(options, 2, 10, 50)) {}
+      inits_(ByRates(options, {.per_prefix = options.inits_per_prefix,
+                               .per_endpoint = options.inits_per_endpoint,
+                               .of_strangers = 2000,
+                               .of_endpoints = 5000,
+                               .least = 100})),
+      later_messages_(ByRates(options, {.per_prefix = 200,
+                                        .per_endpoint = 20000,
+                                        .of_strangers = 20000,
+                                        .of_endpoints = 50000,
+                                        .least = 10000})),
+      no_session_(ByRates(options, {.per_prefix = 2,
+                                    .per_endpoint = 10,
+                                    .of_strangers = 50,
+                                    .of_endpoints = 1000,
+                                    .least = 10})) {}
 
 bool PuntBudget::Admit(PuntKind kind, uint64_t now) {
   const uint32_t rate = RateOf(kind);

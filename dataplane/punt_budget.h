@@ -17,6 +17,7 @@ class PuntBudget {
  public:
   struct Options {
     uint64_t ticks_per_second = 0;
+    uint32_t workers = 1;  // that share what the control thread can do
     uint32_t inits_per_prefix = 20;
     uint32_t inits_per_endpoint = 200;
     std::array<uint8_t, 16> seed = {};  // random

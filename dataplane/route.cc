@@ -2,13 +2,14 @@
 // both.
 //
 //   1. look all destinations up, and the sources of what peers sent, in bulk
-//   2. a peer may send only from its own prefixes
-//   3. by the destination's owner: this gateway, a host on the overlay, or a peer
+//   2. addresses that nobody may have, or that routers must not forward (RFC 1812 5.3.7)
+//   3. a peer may send only from its own prefixes
+//   4. by the destination's owner: this gateway, a host on the overlay, or a peer
 //
 // Exits:
 //   to a host on the overlay → burst.to_hosts           to the gateway itself → PuntFrame,
 //   PuntPacket to a peer → burst.to_peers                          no route, TTL spent → PuntPacket
-//   Drop: kInnerSource, kUnsupported, kRelayDenied, kNoRoute
+//   Drop: kMartian, kInnerSource, kUnsupported, kRelayDenied, kNoRoute
 //
 // The TTL falls where a packet is sure to go on (Deliver, Encapsulate), so that what is punted or
 // comes back from there is as its sender made it.
@@ -70,11 +71,9 @@ void LookUp(WorkerState& w, RouteIds* ids) {
   }
 }
 
-bool MayComeFrom(const WorkerState& w, const Packet& packet, const uint8_t* bytes,
-                 uint32_t source_id) {
+bool MayComeFrom(const WorkerState& w, const Packet& packet, uint32_t source_id) {
   const Route& source = w.forwarding->route(source_id);
-  return source.kind == Route::Kind::kPeer && source.index == packet.from &&
-         !HasMartianSource(bytes, packet.ip);
+  return source.kind == Route::Kind::kPeer && source.index == packet.from;
 }
 
 void ToGateway(WorkerState& w, const Packet& packet) {
@@ -87,15 +86,19 @@ void ToGateway(WorkerState& w, const Packet& packet) {
 void RouteOne(WorkerState& w, Packet& packet, const RouteIds& ids) {
   using Kind = Route::Kind;
   const uint8_t* bytes = BytesOf(packet.mbuf);
+  if (HasMartianSource(bytes, packet.ip)) return Drop(w, packet.mbuf, DropReason::kMartian);
   if (packet.from != kNoPeer) {
-    if (!MayComeFrom(w, packet, bytes, ids.source)) {
+    if (!MayComeFrom(w, packet, ids.source)) {
       return Drop(w, packet.mbuf, DropReason::kInnerSource);
     }
     if (IsLinkScoped(bytes, packet.ip)) return Drop(w, packet.mbuf, DropReason::kUnsupported);
   }
+  // Whatever a prefix may claim: 0.0.0.0/0 covers these, too.
+  if (HasMartianDestination(bytes, packet.ip)) return Drop(w, packet.mbuf, DropReason::kMartian);
   const Route& route = w.forwarding->route(ids.destination);
   packet.route = &route;
   if (route.kind == Kind::kLocal) return ToGateway(w, packet);
+  if (HasLinkLocalSource(bytes, packet.ip)) return Drop(w, packet.mbuf, DropReason::kMartian);
   if (route.kind == Kind::kNone) return PuntPacket(w, packet, PuntKind::kNoRoute, packet.from);
   if (packet.ip.ttl <= 1) return PuntPacket(w, packet, PuntKind::kTtlExpired, packet.from);
   if (route.kind == Kind::kPeer) {

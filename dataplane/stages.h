@@ -56,6 +56,9 @@ void PuntFrame(WorkerState& w, const Port& port, rte_mbuf* frame);
 // kHandshake and kNoSession: the mbuf's data is the datagram; `outer_ip` is its IP header.
 void PuntHandshake(WorkerState& w, const Port& port, rte_mbuf* mbuf, uint32_t counter,
                    const Endpoint& source, const uint8_t* outer_ip);
+// A close without a tag, which proves nothing: a hint, within the budget of hints.
+void PuntBareClose(WorkerState& w, const Port& port, rte_mbuf* mbuf, const Endpoint& source,
+                   const uint8_t* outer_ip);
 void PuntNoSession(WorkerState& w, const Datagram& datagram);
 // A session's state has changed. False where the ring is full.
 bool Report(WorkerState& w, SessionEvent::Kind kind, const Session& session);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <vector>
 
 namespace noisegate::dataplane {
 namespace {
@@ -74,6 +75,21 @@ TEST(InitLimiter, KnownEndpointsCostStrangersNothing) {
   const KnownEndpoints known(addresses);
   EXPECT_EQ(AdmittedOf(1000, &limiter, kStart, Ip("192.0.2.1"), &known), 50);
   EXPECT_EQ(AdmittedOf(100, &limiter, kStart, Ip("192.0.2.2"), &known), 20);
+}
+
+TEST(InitLimiter, HoldsAllEndpointsTogetherToOneMoreBudget) {
+  InitLimiter::Options options = Options();
+  options.inits_of_endpoints = 100;
+  InitLimiter limiter(options);
+  std::vector<IpAddress> addresses;
+  for (uint32_t i = 0; i < 50; ++i) addresses.push_back(IpAddress::V4(0xc0000200 + i));
+  const KnownEndpoints known(addresses);
+  int admitted = 0;
+  for (const IpAddress& address : addresses) {
+    admitted += AdmittedOf(50, &limiter, kStart, address, &known);
+  }
+  EXPECT_EQ(admitted, 100);
+  EXPECT_EQ(AdmittedOf(100, &limiter, kStart, Ip("198.51.100.1"), &known), 20) << "a stranger";
 }
 
 TEST(InitLimiter, ReadsAReplacedTableOfEndpoints) {

@@ -18,7 +18,7 @@ TEST(Route, RefusesInnerSourcesThatAreNotTheSendersOwn) {
   GatewayRig rig;
   FarEnd far = Peer(1);
   rig.Publish(far);
-  const char* const wrong[] = {"10.2.0.7", "10.0.0.7", "10.0.0.1", "192.0.2.9", "0.0.0.0"};
+  const char* const wrong[] = {"10.2.0.7", "10.0.0.7", "10.0.0.1", "192.0.2.9", "172.16.0.1"};
   for (const char* source : wrong) rig.FarSends(far, far.Seal(UdpPacket(source, "10.0.0.5")));
   rig.FarSends(far, far.Seal(UdpPacket("fd00:b2::7", "fd00:a::5")));
   rig.FarSends(far, far.Seal(UdpPacket("fd00:a::7", "fd00:a::5")));
@@ -125,6 +125,48 @@ TEST(Route, DoesNotCarryWhatIsOfOneLinkOnly) {
   rig.Settle();
   EXPECT_EQ(rig.Drops(DropReason::kNoRoute), 1);
   EXPECT_EQ(rig.AllDrops(), 5);
+}
+
+TEST(Route, CarriesNoMartians) {
+  // Peer 1 owns everything, as a way out to the Internet does.
+  GatewayRig rig({.relay = {{.from = RelayPermission::kAnyPeer, .to = RelayPermission::kAnyPeer}}});
+  std::vector<PrefixRoute> routes = {
+      {Prefix::Parse("0.0.0.0/0").value(), {.kind = Route::Kind::kPeer, .index = 1}},
+      {Prefix::Parse("::/0").value(), {.kind = Route::Kind::kPeer, .index = 1}},
+      {Prefix::Parse("10.0.0.0/24").value(),
+       {.kind = Route::Kind::kConnected, .port = GatewayRig::kOverlay}},
+      {Prefix::Parse("fd00:a::/32").value(),
+       {.kind = Route::Kind::kConnected, .port = GatewayRig::kOverlay}},
+      {Prefix::Parse("fd00:a::1/128").value(), {.kind = Route::Kind::kLocal}},
+  };
+  rig.dp().SetForwarding(Forwarding::Build(routes, {}).value());
+  FarEnd far = Peer(1);
+  rig.Publish(far);
+  const char* const nobodys[] = {"127.0.0.1", "127.9.9.9", "0.0.0.1", "0.255.255.255",
+                                 "240.0.0.1", "255.0.0.1"};
+  uint64_t martians = 0;
+  for (const char* address : nobodys) {
+    rig.HostSends(UdpPacket("10.0.0.5", address));
+    rig.HostSends(UdpPacket(address, "8.8.8.8"));
+    rig.FarSends(far, far.Seal(UdpPacket(address, "10.0.0.5")));
+    martians += 3;
+  }
+  rig.HostSends(UdpPacket("fd00:a::5", "::1"));
+  rig.HostSends(UdpPacket("::1", "2001:db8::1"));
+  rig.FarSends(far, far.Seal(UdpPacket("::1", "fd00:a::5")));
+  martians += 3;
+  // Of its link only: good for us, not for others.
+  rig.HostSends(UdpPacket("fe80::5", "2001:db8::1"));
+  rig.HostSends(UdpPacket("169.254.0.5", "8.8.8.8"));
+  rig.FarSends(far, far.Seal(UdpPacket("fe80::7", "fd00:a::5")));
+  martians += 3;
+  rig.HostSends(UdpPacket("fe80::5", "fd00:a::1"));
+  rig.Settle();
+  EXPECT_EQ(rig.Drops(DropReason::kMartian), martians);
+  EXPECT_EQ(rig.AllDrops(), martians);
+  EXPECT_EQ(rig.PuntsOf(PuntKind::kControl), 1) << "to the gateway itself";
+  rig.HostSends(UdpPacket("10.0.0.5", "8.8.8.8"));
+  EXPECT_TRUE(rig.FarReceives(far).has_value());
 }
 
 TEST(Deliver, GoesThroughARouterBehindTheOverlay) {
