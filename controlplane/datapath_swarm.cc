@@ -26,10 +26,11 @@ std::vector<uint8_t> BuildFrame(const HeaderTemplate& headers, std::span<const u
 }  // namespace
 
 DataPathSwarm::DataPathSwarm(dataplane::Dataplane& dataplane, const UnderlayRoutes& routes,
-                             Neighbours& neighbours, uint16_t listen_port, uint16_t stripes,
-                             PuntHandler others)
+                             const LocalAddresses& addresses, Neighbours& neighbours,
+                             uint16_t listen_port, uint16_t stripes, PuntHandler others)
     : dataplane_(dataplane),
       routes_(routes),
+      addresses_(addresses),
       neighbours_(neighbours),
       listen_port_(listen_port),
       stripes_(stripes),
@@ -49,7 +50,7 @@ absl::Status DataPathSwarm::Tell(uint16_t stripe, const dataplane::Endpoint& des
         absl::StrCat("a datagram of ", datagram.size(), " bytes cannot be sent"));
   }
   dataplane::HeaderTemplateOptions options;
-  options.source_mac = dataplane_.port_info(hop->port).mac;
+  options.source_mac = addresses_.ports()[hop->port].mac;
   options.local_address = hop->local_address;
   options.local_port = static_cast<uint16_t>(listen_port_ + stripe);
   options.remote = destination;

@@ -20,6 +20,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "controlplane/local_addresses.h"
 #include "controlplane/neighbours.h"
 #include "controlplane/session_machine.h"
 #include "controlplane/swarm.h"
@@ -35,7 +36,7 @@ class DataPathSwarm : public DatagramSwarm {
 
   // All outlive the swarm.
   DataPathSwarm(dataplane::Dataplane& dataplane, const UnderlayRoutes& routes,
-                Neighbours& neighbours, uint16_t listen_port, uint16_t stripes, PuntHandler others);
+                const LocalAddresses& addresses, Neighbours& neighbours, uint16_t listen_port, uint16_t stripes, PuntHandler others);
 
   absl::Status Tell(uint16_t stripe, const dataplane::Endpoint& destination,
                     std::span<const uint8_t> datagram) override;
@@ -63,6 +64,7 @@ class DataPathSwarm : public DatagramSwarm {
 
   dataplane::Dataplane& dataplane_;
   const UnderlayRoutes& routes_;
+  const LocalAddresses& addresses_;
   Neighbours& neighbours_;
   const uint16_t listen_port_;
   const uint16_t stripes_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "config/diff.h"
 #include "controlplane/gateway_plan.h"
+#include "controlplane/portions.h"
 #include "dataplane/header.h"
 
 namespace noisegate::controlplane {
@@ -17,8 +18,12 @@ using dataplane::DropReason;
 using dataplane::PeerIndex;
 
 // What one turn takes from the workers at most, so that timers are served under any load.
-constexpr size_t kPuntsPerTurn = 1024;
+constexpr PortionLimits kPuntsPerTurn = {
+    .portion = 16, .items = 1024, .time = std::chrono::milliseconds(2)};
 constexpr size_t kEventsPerTurn = 1024;
+
+// How long a peer that dials in counts as a stranger after its first session is up, at most.
+constexpr Duration kKnownInterval = std::chrono::seconds(1);
 
 // A packet that a worker punted for want of a session may get here after the session did. It is
 // sent on its way again, but not at once: should the worker still see none, it comes back.
@@ -71,7 +76,7 @@ Gateway::Gateway(const config::Config& config, crypto::PrivateKey identity,
                   }),
       responder_(*dataplane_, addresses_, neighbours_),
       machine_(identity_, registry_, random, MachineOptionsFor(config)),
-      swarm_(*dataplane_, routes_, neighbours_, config.gateway.listen_port,
+      swarm_(*dataplane_, routes_, addresses_, neighbours_, config.gateway.listen_port,
              static_cast<uint16_t>(config.gateway.workers),
              [this](const dataplane::Punt& punt) { HandlePunt(punt); }),
       publisher_(*dataplane_, machine_, registry_, swarm_, neighbours_,
@@ -88,9 +93,8 @@ absl::Status Gateway::InstallPeers() {
   if (!registry.ok()) return registry.status();
   auto forwarding = BuildForwarding(config_, *registry);
   if (!forwarding.ok()) return forwarding.status();
-  if (auto known = dataplane_->SetKnownEndpoints(registry->EndpointAddresses()); !known.ok()) {
-    return known;
-  }
+  known_.SetConfigured(registry->EndpointAddresses());
+  if (auto told = dataplane_->SetKnownEndpoints(known_.Take()); !told.ok()) return told;
   registry_ = *std::move(registry);
   dataplane_->SetForwarding(*std::move(forwarding));
   return absl::OkStatus();
@@ -120,19 +124,22 @@ absl::Status Gateway::Start(TimePoint now) {
 void Gateway::RunOnce(TimePoint now) {
   now_ = now;
   neighbours_.AdvanceTo(now);
-  swarm_.Receive(kPuntsPerTurn, [this](const dataplane::Endpoint& source, uint16_t stripe,
-                                       std::span<const uint8_t> datagram) {
+  const auto receiver = [this](const dataplane::Endpoint& source, uint16_t stripe,
+                               std::span<const uint8_t> datagram) {
     HandleDatagram({stripe, source}, datagram);
-  });
+  };
+  TakeInPortions(kPuntsPerTurn, std::chrono::steady_clock::now,
+                 [&](size_t portion) { return swarm_.Receive(portion, receiver); });
   publisher_.HandleEvents(now, kEventsPerTurn);
   publisher_.ReportTraffic(now);
   if (const auto timeout = machine_.NextTimeout(); timeout && *timeout <= now) {
     machine_.HandleTimeout(now);
   }
-  dialler_.HandleTimeout(now);
+  if (!leaving_) dialler_.HandleTimeout(now);
   DrainMachine();
   FlushLatecomers();
   ExpireWaiting();
+  UpdateKnownEndpoints();
   Announce();
   if (rates_.Due(now)) rates_.Sample(now, dataplane_->ReadWorkers());
   dataplane_->Reclaim();
@@ -169,6 +176,7 @@ void Gateway::HandlePunt(const dataplane::Punt& punt) {
 
 void Gateway::HandleDatagram(const Path& path, std::span<const uint8_t> datagram) {
   if (datagram.size() < dataplane::kHeaderSize) return;  // the worker has counted it
+  if (leaving_) return dataplane_->CountDrop(DropReason::kShutdown);
   if (dataplane::DecodeHeader(dataplane::LoadBe32(datagram.data())).is_message()) {
     machine_.HandleNoSession(now_, path, datagram);
   } else {
@@ -211,6 +219,7 @@ void Gateway::HandleSessionUp(const SessionUp& up) {
     }
     return;
   }
+  known_.Add(up.path.remote.address);
   dialler_.SessionUp(now_, up.peer, up.capabilities);
   if (first && session_log_.Allow(now_)) {
     Log(LogLevel::kInfo, absl::StrCat("peer ", name, " is up at ", up.path.remote.ToString(),
@@ -221,6 +230,7 @@ void Gateway::HandleSessionUp(const SessionUp& up) {
 void Gateway::HandleSessionDown(const SessionDown& down) {
   if (!publisher_.sessions().contains(down.id)) return;
   publisher_.Down(down);
+  known_.Remove(down.path.remote.address);
   dialler_.SessionDown(now_, down.peer);
   const SessionPublisher::PeerRecord* record = publisher_.RecordOf(down.peer);
   if (record == nullptr || !record->sessions.empty() || !session_log_.Allow(now_)) return;
@@ -261,6 +271,12 @@ void Gateway::ExpireWaiting() {
   if (expired > 0) dataplane_->CountDrop(DropReason::kNoSessionYet, expired);
 }
 
+void Gateway::UpdateKnownEndpoints() {
+  if (!known_.changed() || now_ < next_known_) return;
+  next_known_ = now_ + kKnownInterval;
+  (void)dataplane_->SetKnownEndpoints(known_.Take());  // or they stay strangers
+}
+
 void Gateway::Announce() {
   if (announcements_left_ == 0 || now_ < next_announcement_) return;
   --announcements_left_;
@@ -277,8 +293,9 @@ absl::Status Gateway::Reload(TimePoint now, const config::Config& config) {
   if (!registry.ok()) return registry.status();
   auto forwarding = BuildForwarding(config, *registry);
   if (!forwarding.ok()) return forwarding.status();
-  auto known = dataplane_->SetKnownEndpoints(registry->EndpointAddresses());
-  if (!known.ok()) return known;
+  KnownAddresses known = known_;
+  known.SetConfigured(registry->EndpointAddresses());
+  if (auto told = dataplane_->SetKnownEndpoints(known.Take()); !told.ok()) return told;
 
   std::vector<PeerRegistry::Peer> removed;
   for (const PeerRegistry::Peer* peer : registry_.All()) {
@@ -290,6 +307,7 @@ absl::Status Gateway::Reload(TimePoint now, const config::Config& config) {
   }
   config_ = config;
   registry_ = *std::move(registry);
+  known_ = std::move(known);
   waiting_.set_limits(WaitingLimitsFor(config.limits));
   dialler_.Refresh(now);
   for (const PeerRegistry::Peer& peer : removed) {
@@ -316,6 +334,7 @@ void Gateway::UpdateHostRoutes() {
 
 void Gateway::SayGoodbye(TimePoint now) {
   now_ = now;
+  leaving_ = true;
   machine_.CloseAll(now);
   DrainMachine();
 }

@@ -24,6 +24,7 @@
 #include "controlplane/dialler.h"
 #include "controlplane/host_interface.h"
 #include "controlplane/icmp_errors.h"
+#include "controlplane/known_addresses.h"
 #include "controlplane/local_addresses.h"
 #include "controlplane/local_responder.h"
 #include "controlplane/log.h"
@@ -59,7 +60,8 @@ class Gateway {
   // overlay routes, static neighbours, queue limits. Sessions of peers that stay are not touched.
   // After an error nothing has changed; FailedPrecondition names the keys that need a restart.
   absl::Status Reload(TimePoint now, const config::Config& config);
-  // Ends every session with an authenticated close. A few more turns let the closes leave.
+  // Ends every session with an authenticated close, and makes no more. A few more turns let the closes
+  // leave.
   void SayGoodbye(TimePoint now);
   // Workers have left when it returns. Idempotent.
   void Stop();
@@ -83,6 +85,7 @@ class Gateway {
   void Flush(dataplane::PeerIndex peer);
   void FlushLatecomers();
   void ExpireWaiting();
+  void UpdateKnownEndpoints();
   void Announce();
   void UpdateHostRoutes();
 
@@ -115,8 +118,11 @@ class Gateway {
   // Peers that have a session now, and when to look for packets that were on their way here, for
   // want of one, while it came up.
   absl::flat_hash_map<dataplane::PeerIndex, TimePoint> latecomers_;
+  KnownAddresses known_;
+  TimePoint next_known_{};  // when the data plane may be told again
   RateMeter rates_;
   LogBudget session_log_;
+  bool leaving_ = false;  // after SayGoodbye
   int announcements_left_ = 0;
   TimePoint next_announcement_{};
 };

@@ -25,8 +25,10 @@ class HalfOpenTable {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   using Duration = std::chrono::steady_clock::duration;
-  // Each is tried against a sig message from that path, so this bounds what a forged one costs.
-  static constexpr size_t kMaxPerPath = 32;
+  // Each is tried against a sig message from that path, so this bounds what a forged one costs. But of
+  // inits that somebody forges, the more a path may have, the longer the true one stays: at 200 a second
+  // and a round trip of 100 ms every fourth is answered in time.
+  static constexpr size_t kMaxPerPath = 16;
 
   struct Entry {
     Path path;

@@ -107,7 +107,8 @@ absl::StatusOr<std::vector<uint8_t>> SecuredHandshake::WriteSig(
 
 std::optional<Proof> SecuredHandshake::ReadSig(
     std::span<const uint8_t> datagram, const crypto::PeerId& local,
-    const std::shared_ptr<const crypto::PublicKey>& known) const {
+    const std::shared_ptr<const crypto::PublicKey>& known,
+    absl::FunctionRef<bool(const crypto::PeerId&)> admits) const {
   if (datagram.size() > kMaxSigSize) return std::nullopt;
   const auto plaintext = OpenDatagram(receive_key_, datagram);
   if (!plaintext) return std::nullopt;
@@ -122,6 +123,7 @@ std::optional<Proof> SecuredHandshake::ReadSig(
   }
   // Our own key can only come from a mirror.
   if (peer.public_key->id() == local) return DropReason::kBadKey;
+  if (!admits(peer.public_key->id())) return DropReason::kUnknownPeer;
   if (!peer.public_key->VerifyDigest(digest_, intro->signature)) return DropReason::kBadSignature;
   return peer;
 }

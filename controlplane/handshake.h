@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "controlplane/auth_intro.h"
 #include "controlplane/capabilities.h"
 #include "crypto/channel_binding.h"
@@ -45,7 +46,7 @@ struct ProvenPeer {
   Capabilities capabilities;
 };
 
-// Either that, or why not: kBadHandshake, kBadKey or kBadSignature.
+// Either that, or why not: kBadHandshake, kBadKey, kUnknownPeer or kBadSignature.
 using Proof = std::variant<ProvenPeer, dataplane::DropReason>;
 
 // A handshake after resp. The keys are agreed on with somebody; whom, sig tells. Movable; wiped when
@@ -61,9 +62,10 @@ class SecuredHandshake {
 
   // Judges the other side's sig datagram. nullopt where it was not sealed in this handshake. `local` is
   // our own id, which the other side cannot have; `known` a key to save parsing the same one again,
-  // or null.
+  // or null. Whom `admits` refuses (kUnknownPeer) does not cost us the verification of a signature.
   std::optional<Proof> ReadSig(std::span<const uint8_t> datagram, const crypto::PeerId& local,
-                               const std::shared_ptr<const crypto::PublicKey>& known) const;
+                               const std::shared_ptr<const crypto::PublicKey>& known,
+                               absl::FunctionRef<bool(const crypto::PeerId&)> admits) const;
 
   dataplane::Role role() const { return role_; }
   const crypto::Secret<32>& send_key() const { return send_key_; }

@@ -1,8 +1,8 @@
 #include "controlplane/icmp_errors.h"
 
-#include <algorithm>
 #include <optional>
 
+#include "absl/hash/hash.h"
 #include "dataplane/packet.h"
 
 namespace noisegate::controlplane {
@@ -17,19 +17,19 @@ void IcmpErrors::Send(TimePoint now, dataplane::IcmpError error, uint16_t mtu,
     // but this one would fall to the receiving gateway's source check.
     source = dataplane::DestinationAddress(packet.data(), ip);
   }
-  if (!source || !TakeToken(now)) return;
+  if (!source || !TakeToken(now, error, dataplane::SourceAddress(packet.data(), ip))) return;
   const std::vector<uint8_t> answer = dataplane::BuildIcmpError(error, mtu, *source, packet);
   // Best effort: an error about an error is never sent.
   if (!answer.empty()) (void)dataplane_.Reinject(answer, dataplane::kNoPeer, {});
 }
 
-bool IcmpErrors::TakeToken(TimePoint now) {
-  const std::chrono::duration<double> elapsed = now - filled_;
-  filled_ = now;
-  tokens_ = std::min(kBurst, tokens_ + elapsed.count() * kPerSecond);
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
+bool IcmpErrors::TakeToken(TimePoint now, dataplane::IcmpError error,
+                           const dataplane::IpAddress& sender) {
+  constexpr uint64_t kSecond = 1'000'000'000;  // ns
+  const auto ns = static_cast<uint64_t>(std::chrono::nanoseconds(now.time_since_epoch()).count());
+  // The sender is asked first: what it is refused must not cost the others a token.
+  return senders_[absl::HashOf(sender) % kCells].Take(ns, kSecond / kPerSecondOfSender, kSecond) &&
+         kinds_[static_cast<size_t>(error)].Take(ns, kSecond / kPerSecond, kSecond);
 }
 
 }  // namespace noisegate::controlplane

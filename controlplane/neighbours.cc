@@ -23,7 +23,7 @@ constexpr size_t kMaxEntries = 3584;
 
 // On each port. A little longer than the cache goes on asking.
 constexpr WaitingLimits kPacketLimits = {
-    .packets_per_key = 32, .packets = 2048, .bytes = 4 << 20, .life = std::chrono::seconds(4)};
+    .packets_per_key = 128, .packets = 2048, .bytes = 4 << 20, .life = std::chrono::seconds(4)};
 constexpr WaitingLimits kFrameLimits = {
     .packets_per_key = 32, .packets = 1024, .bytes = 1 << 20, .life = std::chrono::seconds(4)};
 

@@ -42,7 +42,9 @@ void SessionMachine::State::HandleSigOfInitiator(TimePoint now, const Path& wher
   PathState* const path = FindPath(where);
   const auto known = path != nullptr ? path->last_peer.public_key : nullptr;
   for (const HalfOpenTable::Entry* const candidate : candidates) {
-    auto proof = candidate->answered.secured.ReadSig(datagram, identity.id(), known);
+    auto proof = candidate->answered.secured.ReadSig(
+        datagram, identity.id(), known,
+        [this](const crypto::PeerId& peer) { return policy.Admits(peer); });
     if (!proof) continue;
     HalfOpenTable::Entry entry = half_open.Take(candidate);
     if (const auto* const reason = std::get_if<DropReason>(&*proof)) {

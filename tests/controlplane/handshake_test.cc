@@ -21,6 +21,7 @@ using sim::SeededRandom;
 using sim::TestKey;
 
 const crypto::PeerId kNobody{};
+bool Anyone(const crypto::PeerId&) { return true; }
 
 TEST(HandshakeVectors, WritesWhatTheOriginalWrote) {
   const json file = crypto::LoadJson(crypto::NoiseSwarmPath("handshakes.json"));
@@ -58,7 +59,7 @@ TEST(HandshakeVectors, WritesWhatTheOriginalWrote) {
         {answered->secured, *secured, vector["responder"], "sig_r2i"},
     };
     for (const auto& side : kSides) {
-      const auto proof = side.theirs.ReadSig(wire[side.sig], kNobody, nullptr);
+      const auto proof = side.theirs.ReadSig(wire[side.sig], kNobody, nullptr, Anyone);
       ASSERT_TRUE(proof && std::holds_alternative<ProvenPeer>(*proof));
       const ProvenPeer& peer = std::get<ProvenPeer>(*proof);
       EXPECT_EQ(crypto::ToHex(peer.public_key->id().bytes), side.identity["peer_id"]);
@@ -89,7 +90,7 @@ TEST(Handshake, CarriesCapabilities) {
   Sides sides(1);
   const Capabilities said{.version = 3, .stripes = 16, .features = 5};
   const auto proof =
-      sides.responder->secured.ReadSig(*sides.secured->WriteSig(TestKey(1), said), kNobody, nullptr);
+      sides.responder->secured.ReadSig(*sides.secured->WriteSig(TestKey(1), said), kNobody, nullptr, Anyone);
   ASSERT_TRUE(proof && std::holds_alternative<ProvenPeer>(*proof));
   EXPECT_EQ(std::get<ProvenPeer>(*proof).capabilities, said);
 }
@@ -153,7 +154,7 @@ TEST(Handshake, SaysWhyASigIsNoProof) {
   Sides sides(1);
   const SecuredHandshake& theirs = sides.responder->secured;
   const auto reason = [&](const Bytes& sig, const crypto::PeerId& local = kNobody) {
-    const auto proof = theirs.ReadSig(sig, local, nullptr);
+    const auto proof = theirs.ReadSig(sig, local, nullptr, Anyone);
     return proof && std::holds_alternative<DropReason>(*proof)
                ? std::optional(std::get<DropReason>(*proof))
                : std::nullopt;
@@ -167,6 +168,17 @@ TEST(Handshake, SaysWhyASigIsNoProof) {
   const Bytes good = *sides.secured->WriteSig(key, {});
   EXPECT_EQ(reason(good), std::nullopt);
   EXPECT_EQ(reason(good, key.id()), DropReason::kBadKey);  // our own, from a mirror
+  // Who is not admitted is not verified either: that costs more than to ask.
+  const auto not_admitted = [&](const Bytes& sig) {
+    const auto proof = theirs.ReadSig(sig, kNobody, nullptr,
+                                      [&](const crypto::PeerId& id) { return id != key.id(); });
+    return std::get<DropReason>(proof.value());
+  };
+  EXPECT_EQ(not_admitted(good), DropReason::kUnknownPeer);
+  EXPECT_EQ(not_admitted(sealed({.public_key = key.public_key().pkix_der(),
+                                 .signature = Bytes(64),
+                                 .capabilities = {}})),
+            DropReason::kUnknownPeer);
 
   // A signature over another handshake.
   Sides other(2);
@@ -188,7 +200,7 @@ TEST(Handshake, SigOfAnotherHandshakeOrDirectionDoesNotOpen) {
   Sides sides(1);
   Sides other(2);
   const SecuredHandshake& theirs = sides.responder->secured;
-  const auto opens = [&](const Bytes& sig) { return theirs.ReadSig(sig, kNobody, nullptr).has_value(); };
+  const auto opens = [&](const Bytes& sig) { return theirs.ReadSig(sig, kNobody, nullptr, Anyone).has_value(); };
   const Bytes good = *sides.secured->WriteSig(TestKey(1), {});
   EXPECT_TRUE(opens(good));
   EXPECT_FALSE(opens(*other.secured->WriteSig(TestKey(1), {})));
