@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "absl/strings/ascii.h"
+
 namespace noisegate::config {
 namespace {
 
@@ -12,11 +14,8 @@ struct Unit {
 // From the largest, for printing.
 constexpr Unit kUnits[] = {
     {"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}};
-constexpr int64_t kSecond = 1'000'000;                 // microseconds
 constexpr int64_t kYear = 365ll * 24 * 3'600'000'000;  // microseconds
 constexpr int kMaxDigits = 9;                          // so that digits times an hour fit
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
@@ -25,9 +24,10 @@ std::optional<std::chrono::microseconds> ParseDuration(std::string_view text) {
   bool point = false;
   size_t i = 0;
   int num_digits = 0;
-  for (; i < text.size() && (IsDigit(text[i]) || text[i] == '.'); ++i) {
+  for (; i < text.size() && (absl::ascii_isdigit(text[i]) || text[i] == '.'); ++i) {
     if (text[i] == '.') {
-      if (point || num_digits == 0 || i + 1 == text.size() || !IsDigit(text[i + 1])) return {};
+      if (point || num_digits == 0 || i + 1 == text.size() || !absl::ascii_isdigit(text[i + 1]))
+        return {};
       point = true;
       continue;
     }
@@ -49,7 +49,7 @@ std::string PrintDuration(std::chrono::microseconds duration) {
   const int64_t count = duration.count();
   if (count == 0) return "0s";
   for (const Unit& unit : kUnits) {
-    const bool usual = count / unit.microseconds > 1 || unit.microseconds <= kSecond;
+    const bool usual = count / unit.microseconds > 1 || unit.microseconds <= 1'000'000;
     if (usual && count % unit.microseconds == 0) {
       return std::to_string(count / unit.microseconds) + std::string(unit.name);
     }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "config/duration.h"
 
 namespace noisegate::config {
@@ -16,8 +17,6 @@ std::string Expected(std::string_view what, const Node& node) {
   if (node.is_scalar()) return message + Quote(node.text);
   return message + std::string(node.KindName());
 }
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<microseconds> DecodeDuration(Decoder& decoder, const Node& node, const Key& key,
                                            microseconds resolution) {
@@ -40,8 +39,8 @@ std::optional<microseconds> DecodeDuration(Decoder& decoder, const Node& node, c
 }
 
 bool IsNameCharacter(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
-         c == '-';
+  return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+         c == '_' || c == '-';
 }
 
 bool IsPrintable(std::string_view text) {

@@ -21,7 +21,7 @@ using dataplane::kIpv6Size;
 using dataplane::kUdpSize;
 
 constexpr uint32_t kBurst = 32;
-constexpr uint16_t kPort = 7007;  // the hosts' service
+constexpr uint16_t kUdpPort = 7007;  // the hosts' service
 constexpr uint16_t kFlows = 64;   // source ports, so that several workers have something to do
 constexpr uint64_t kMagic = 0x6e6f697365676174;  // "noisegat"
 constexpr uint32_t kMarkSize = 16;               // magic and number, in front of the content
@@ -260,7 +260,7 @@ void DemoTraffic::Build(size_t host, uint64_t number, uint32_t size, uint8_t* fr
   uint8_t* udp = ip + ip_header;
   const uint32_t udp_size = size - ip_header;
   dataplane::StoreBe16(udp, static_cast<uint16_t>(40000 + number / 2 % kFlows));
-  dataplane::StoreBe16(udp + 2, kPort);
+  dataplane::StoreBe16(udp + 2, kUdpPort);
   dataplane::StoreBe16(udp + 4, static_cast<uint16_t>(udp_size));
   dataplane::StoreBe16(udp + 6, 0);
   dataplane::StoreBe64(udp + kUdpSize, kMagic);

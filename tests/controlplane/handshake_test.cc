@@ -190,7 +190,8 @@ TEST(Handshake, SaysWhyASigIsNoProof) {
 
   // An Ed25519 key of small order, under which anyone can sign.
   Bytes small_order = key.public_key().pkix_der();
-  std::fill(small_order.end() - 32, small_order.end(), uint8_t{0});
+  small_order.resize(small_order.size() - 32);
+  small_order.resize(small_order.size() + 32);
   EXPECT_EQ(reason(sealed({small_order, Bytes(64), {}})), DropReason::kBadKey);
   EXPECT_EQ(reason(sealed({Bytes(44), Bytes(64), {}})), DropReason::kBadKey);
   EXPECT_EQ(reason(sealed({{}, {}, {}})), DropReason::kBadHandshake);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/controlplane/bytes.h"
+
 namespace noisegate::controlplane {
 namespace {
 
@@ -13,8 +15,6 @@ using dataplane::IpAddress;
 
 const Endpoint kA{IpAddress::V4(0x0a000001), 1};
 const Endpoint kB{IpAddress::V4(0x0a000002), 2};
-
-std::vector<uint8_t> Bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
 // All that waits at `swarm`, as "source: text".
 std::vector<std::string> ReceiveAll(DatagramSwarm& swarm) {

@@ -18,6 +18,7 @@
 #include "controlplane/memory_swarm.h"
 #include "controlplane/sealed_datagram.h"
 #include "controlplane/udp_swarm.h"
+#include "tests/controlplane/bytes.h"
 
 namespace noisegate::controlplane {
 namespace {
@@ -27,9 +28,6 @@ using dataplane::Endpoint;
 using dataplane::IpAddress;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-std::vector<uint8_t> Bytes(const std::string& text) { return {text.begin(), text.end()}; }
-std::string Text(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
 
 crypto::PrivateKey Identity(uint8_t number) {
   std::array<uint8_t, 32> seed{};

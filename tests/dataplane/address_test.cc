@@ -4,10 +4,10 @@
 
 #include <random>
 
+#include "tests/dataplane/addresses.h"
+
 namespace noisegate::dataplane {
 namespace {
-
-IpAddress Ip(const char* text) { return IpAddress::Parse(text).value(); }
 
 TEST(IpAddress, PrintsWhatItParses) {
   for (const char* text : {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1", "2001:db8::1",

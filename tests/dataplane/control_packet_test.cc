@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/packet.h"
+#include "tests/dataplane/addresses.h"
 #include "tests/dataplane/naive_packets.h"
 
 namespace noisegate::dataplane {
@@ -12,7 +13,6 @@ using naive::Bytes;
 
 const MacAddress kOurs = {{0x02, 0, 0, 0, 0, 0x0a}};
 const MacAddress kTheirs = {{0x02, 0, 0, 0, 0, 0x0b}};
-IpAddress Ip(const char* text) { return IpAddress::Parse(text).value(); }
 
 Bytes MacBytes(const MacAddress& mac) { return {mac.bytes.begin(), mac.bytes.end()}; }
 

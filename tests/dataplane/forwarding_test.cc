@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/dataplane/addresses.h"
+
 namespace noisegate::dataplane {
 namespace {
 
@@ -13,7 +15,6 @@ Route Via(uint16_t port, const char* next_hop) {
 PrefixRoute To(const char* prefix, const Route& route) {
   return {Prefix::Parse(prefix).value(), route};
 }
-IpAddress Ip(const char* text) { return IpAddress::Parse(text).value(); }
 
 TEST(Forwarding, FindsTheOwnerOfTheLongestPrefix) {
   const PrefixRoute routes[] = {

@@ -9,13 +9,13 @@ namespace {
 
 using naive::Bytes;
 
-const MacAddress kOurs = {{0x02, 0, 0, 0, 0, 0x0a}};
-const MacAddress kTheirs = {{0x02, 0, 0, 0, 0, 0x0b}};
+const MacAddress kOurMac = {{0x02, 0, 0, 0, 0, 0x0a}};
+const MacAddress kTheirMac = {{0x02, 0, 0, 0, 0, 0x0b}};
 
 HeaderTemplate Make(bool v6, uint16_t vlan) {
   return BuildHeaderTemplate(
-      {.source_mac = kOurs,
-       .destination_mac = kTheirs,
+      {.source_mac = kOurMac,
+       .destination_mac = kTheirMac,
        .vlan = vlan,
        .local_address = IpAddress::Parse(v6 ? "2001:db8::1" : "192.0.2.1").value(),
        .local_port = 4243,
@@ -98,7 +98,7 @@ TEST(HeaderTemplate, ParsesBack) {
     Bytes buffer(HeaderTemplate::kRoom + 40, 1);
     uint8_t* frame = StampHeader(t, buffer.data() + HeaderTemplate::kRoom, 40, 0x80000007, 2,
                                  UdpChecksum::kFull);
-    SetDestinationMac(frame, kOurs);
+    SetDestinationMac(frame, kOurMac);
     OuterPacket outer;
     ASSERT_EQ(ParseOuter(frame, t.size + 40u, true, &outer), OuterKind::kUdp);
     EXPECT_EQ(outer.vlan, 42);
@@ -110,7 +110,7 @@ TEST(HeaderTemplate, ParsesBack) {
     EXPECT_EQ(LoadBe32(frame + outer.payload_offset), 0x80000007u);
     EXPECT_TRUE(UdpChecksumOk(frame, outer));
     EXPECT_EQ(outer.ip.size, OuterIpOverhead(v6) + 40u);
-    EXPECT_EQ(Bytes(frame, frame + 6), Bytes(kOurs.bytes.begin(), kOurs.bytes.end()));
+    EXPECT_EQ(Bytes(frame, frame + 6), Bytes(kOurMac.bytes.begin(), kOurMac.bytes.end()));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/dataplane/addresses.h"
 #include "tests/dataplane/naive_packets.h"
 
 namespace noisegate::dataplane {
@@ -10,8 +11,6 @@ namespace {
 using naive::Bytes;
 using naive::kV4;
 using naive::kV6;
-
-IpAddress Ip(const char* text) { return IpAddress::Parse(text).value(); }
 
 naive::Ip Icmp(naive::Ip ip) {
   ip.protocol = ip.source.size() == 4 ? 1 : 58;

@@ -5,13 +5,13 @@
 #include <random>
 #include <vector>
 
+#include "tests/dataplane/addresses.h"
+
 namespace noisegate::dataplane {
 namespace {
 
 constexpr uint64_t kSecond = 2'400'000'000;  // ticks
 constexpr uint64_t kStart = 77 * kSecond;
-
-IpAddress Ip(const char* text) { return IpAddress::Parse(text).value(); }
 
 InitLimiter::Options Options() {
   return {.ticks_per_second = kSecond,

@@ -25,7 +25,7 @@
 namespace noisegate::dataplane {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(20);
+constexpr auto kLinkPatience = std::chrono::seconds(20);
 
 bool Shell(const std::string& command) { return std::system(command.c_str()) == 0; }
 
@@ -113,7 +113,7 @@ class PortTest : public testing::TestWithParam<Kind> {
 };
 
 bool Wait(const std::function<bool()>& done) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kLinkPatience;
   while (!done()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     usleep(1000);
