@@ -129,6 +129,12 @@ class Burst {
 
   // A counting sort by 64-byte blocks. What is longer than 4 KiB counts as equally long.
   static void SortByLength(const AeadMessage* messages, int n, uint8_t order[kMaxBurst]) {
+    bool sorted = true;
+    for (int i = 0; i < n; ++i) {
+      order[i] = static_cast<uint8_t>(i);
+      sorted &= i == 0 || messages[i - 1].text_size <= messages[i].text_size;
+    }
+    if (sorted) return;
     constexpr uint32_t kBins = 64;
     const auto bin_of = [](const AeadMessage& m) {
       const uint32_t blocks = m.text_size / 64;
@@ -152,23 +158,22 @@ class Burst {
     const uint8_t* tail[kLanes];
     uint8_t* tag[kLanes];
     alignas(64) uint64_t has_aad[kLanes];
-    alignas(64) uint64_t has_rest[kLanes];  // all ones: the text does not end with a block
-    uint32_t blocks[kLanes];
-    uint32_t fewest = UINT32_MAX, most = 0;
-    uint64_t any_rest = 0;
+    alignas(64) uint64_t has_rest[kLanes];  // 1: the text does not end with a block
+    alignas(64) uint64_t blocks[kLanes];
+    uint64_t fewest = UINT64_MAX, most = 0, any_rest = 0;
     for (int l = 0; l < kLanes; ++l) {
       // Idle lanes repeat the group's last message: the same blocks, the same tag.
       const int i = order[l < left ? l : left - 1];
       const AeadMessage& m = messages[i];
       key[l] = scratch.one_time_key[i];
       aad[l] = scratch.aad[i];
-      CopyPadded(reinterpret_cast<const uint8_t*>(&m.aad), m.aad_size, scratch.aad[i]);
+      StoreChunk(LoadFirst(reinterpret_cast<const uint8_t*>(&m.aad), m.aad_size), scratch.aad[i]);
       has_aad[l] = m.aad_size > 0;
       text[l] = m.text;
       blocks[l] = m.text_size / 16;
       fewest = blocks[l] < fewest ? blocks[l] : fewest;
       most = blocks[l] > most ? blocks[l] : most;
-      has_rest[l] = m.text_size % 16 != 0 ? ~uint64_t{0} : 0;
+      has_rest[l] = m.text_size % 16 != 0;
       any_rest |= has_rest[l];
       tail[l] = scratch.tail[i];
       WriteTail(m, scratch.tail[i]);
@@ -177,23 +182,19 @@ class Burst {
 
     Poly poly;
     poly.Start(key, aad, has_aad);
-    uint32_t together = 0;
-    for (; together + 2 <= fewest; together += 2) {
+    uint64_t b = 0;
+    for (; b + 2 <= fewest; b += 2) {
       poly.StepTwice(text);
       for (int l = 0; l < kLanes; ++l) text[l] += 32;
     }
-    for (uint32_t b = together; b < most; ++b) {
-      alignas(64) uint64_t running[kLanes];
-      for (int l = 0; l < kLanes; ++l) {
-        running[l] = b < blocks[l] ? ~uint64_t{0} : 0;
-        if (!running[l]) text[l] = scratch.zeros;
-      }
-      poly.StepWhere(running, text);
-      for (int l = 0; l < kLanes; ++l) text[l] += running[l] & 16;
+    for (; b < most; ++b) {
+      for (int l = 0; l < kLanes; ++l) text[l] = b < blocks[l] ? text[l] : scratch.zeros;
+      poly.StepWhere(b, blocks, text);
+      for (int l = 0; l < kLanes; ++l) text[l] += b < blocks[l] ? 16 : 0;
     }
     if (any_rest != 0) {
-      poly.StepWhere(has_rest, tail);
-      for (int l = 0; l < kLanes; ++l) tail[l] += has_rest[l] & 16;
+      poly.StepWhere(0, has_rest, tail);
+      for (int l = 0; l < kLanes; ++l) tail[l] += 16 * has_rest[l];
     }
     poly.Step(tail);
     poly.Finish(key, tag);
@@ -204,21 +205,11 @@ class Burst {
     const uint32_t rest = m.text_size % 16;
     if (rest != 0) {
       // The tag's 16 bytes behind the text may be read as well.
-      CopyPadded(m.text + m.text_size - rest, rest, tail);
+      StoreChunk(LoadFirst(m.text + m.text_size - rest, rest), tail);
       tail += 16;
     }
     const uint64_t lengths[2] = {m.aad_size, m.text_size};
     __builtin_memcpy(tail, lengths, 16);
-  }
-
-  // The first `size` ≤ 16 bytes at `from`, of which all 16 can be read, then zeros.
-  [[gnu::always_inline]] static inline void CopyPadded(const uint8_t* from, uint32_t size,
-                                                       uint8_t to[16]) {
-    uint64_t words[2];
-    __builtin_memcpy(words, from, 16);
-    words[0] &= size >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
-    words[1] &= size <= 8 ? 0 : ~uint64_t{0} >> (8 * (16 - size));
-    __builtin_memcpy(to, words, 16);
   }
 };
 

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "crypto/lanes/chunk.h"
+
 namespace noisegate::crypto::lanes {
 namespace {
 
@@ -58,16 +60,8 @@ template <typename Isa>
 
 // XORs `size` < 64 bytes, 16 at a time. What is read and written beyond them stays as it is.
 inline void XorPartial(const uint8_t* keystream, uint8_t* text, uint32_t size) {
-  typedef uint8_t Chunk __attribute__((vector_size(16)));
-  constexpr Chunk kIndex = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  for (uint32_t at = 0; at < size; at += 16) {
-    Chunk chunk, key;
-    __builtin_memcpy(&chunk, text + at, 16);
-    __builtin_memcpy(&key, keystream + at, 16);
-    const uint32_t left = size - at;
-    key &= (Chunk)(kIndex < static_cast<uint8_t>(left < 16 ? left : 16));
-    chunk ^= key;
-    __builtin_memcpy(text + at, &chunk, 16);
+  for (uint32_t at = 0; at < size; at += kChunkSize) {
+    StoreChunk(LoadChunk(text + at) ^ LoadFirst(keystream + at, size - at), text + at);
   }
 }
 

@@ -74,6 +74,11 @@ struct IsaAvx512 {
     lo = (U64)_mm512_unpacklo_epi64(even, odd);
     hi = (U64)_mm512_unpackhi_epi64(even, odd);
   }
+  // All ones in the lanes where a < b, zero in the others. Both are below 2^63.
+  static U64 Less(U64 a, U64 b) {
+    typedef int64_t I64 __attribute__((vector_size(sizeof(U64))));
+    return (U64)((I64)a < (I64)b);
+  }
   static U64 Select(U64 mask, U64 a, U64 b) {
     return (U64)_mm512_ternarylogic_epi64((__m512i)mask, (__m512i)a, (__m512i)b, 0xca);
   }

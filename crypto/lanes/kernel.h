@@ -3,6 +3,7 @@
 // A kernel is one instruction set's version of it. All are made from the same templates:
 //
 //   isa_*.h        the vector operations of one instruction set, nothing else
+//   chunk.h        16 bytes and less
 //   chacha20.h     ChaCha20, a block of any message in each 32-bit lane
 //   poly1305_*.h   Poly1305, a message in each 64-bit lane
 //   burst.h        how a burst is laid over lanes

@@ -64,10 +64,10 @@ class Poly1305Radix26 {
     for (int i = 0; i < 5; ++i) h_[i] = sum[i];
   }
 
-  // As Step, but only lanes whose mask is all ones take part, and those whose mask is zero do not.
-  [[gnu::always_inline]] inline void StepWhere(const uint64_t masks[kLanes],
+  // As Step, but only for lanes that have a block number `b`: those where b < blocks[l].
+  [[gnu::always_inline]] inline void StepWhere(uint64_t b, const uint64_t blocks[kLanes],
                                                const uint8_t* const rows[kLanes]) {
-    const U64 mask = Isa::Load64(masks);
+    const U64 mask = Isa::Less(Isa::Broadcast64(b), Isa::Load64(blocks));
     U64 before[5];
     for (int i = 0; i < 5; ++i) before[i] = h_[i];
     Step(rows);

@@ -58,11 +58,11 @@ class Poly1305Radix44 {
     Step(next);
   }
 
-  [[gnu::always_inline]] inline void StepWhere(const uint64_t masks[kLanes],
+  [[gnu::always_inline]] inline void StepWhere(uint64_t b, const uint64_t blocks[kLanes],
                                                const uint8_t* const rows[kLanes]) {
     for (int g = 0; g < kGroups; ++g) {
       const U64 before[3] = {h_[g][0], h_[g][1], h_[g][2]};
-      const U64 mask = Isa::Load64(masks + g * kWidth);
+      const U64 mask = Isa::Less(Isa::Broadcast64(b), Isa::Load64(blocks + g * kWidth));
       U64 m[3];
       LoadBlock(rows + g * kWidth, m);
       MultiplyAdd(h_[g], r_[g], r20_[g], m);

@@ -65,6 +65,11 @@ struct IsaPortable {
       hi[l] = words[1];
     }
   }
+  // All ones in the lanes where a < b, zero in the others. Both are below 2^63.
+  static U64 Less(U64 a, U64 b) {
+    typedef int64_t I64 __attribute__((vector_size(sizeof(U64))));
+    return (U64)((I64)a < (I64)b);
+  }
   static U64 Select(U64 mask, U64 a, U64 b) { return (a & mask) | (b & ~mask); }
   static U64 MultiplyAddLow52(U64 sum, U64 a, U64 b) {
     for (int l = 0; l < kWideLanes; ++l) sum[l] += (uint64_t)Product(a[l], b[l]) & kMask52;
