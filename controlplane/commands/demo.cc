@@ -90,6 +90,18 @@ int RunTraffic(void* traffic) {
   return 0;
 }
 
+// What every gateway dropped, and why: asked for where packets are missing.
+void PrintDrops(DemoNetwork& network) {
+  for (const auto& gateway : network.gateways()) {
+    const controlplane::Snapshot snapshot = gateway->TakeSnapshot(Now());
+    for (const controlplane::DropSnapshot& drop : snapshot.drops) {
+      if (drop.packets == 0) continue;
+      std::printf("%s dropped %" PRIu64 ": %s\n", snapshot.overview.name.c_str(), drop.packets,
+                  std::string(dataplane::DropReasonName(drop.reason)).c_str());
+    }
+  }
+}
+
 int Verdict(const DemoTraffic::Totals& totals, uint64_t rollovers) {
   std::printf("%" PRIu64 " packets sent, %" PRIu64 " arrived intact and once, %" PRIu64
               " lost, %" PRIu64 " corrupt, %" PRIu64 " twice, over %" PRIu64 " rollovers\n",
@@ -190,6 +202,7 @@ int Demo(const DemoOptions& options) {
   (*traffic)->Quit();
   rte_eal_wait_lcore(traffic_lcore);
   const uint64_t rollovers = run.Rollovers();
+  if ((*traffic)->totals().received != (*traffic)->totals().sent) PrintDrops(**network);
   (*network)->SayGoodbye(Now());
   (*network)->Stop();
   return Verdict((*traffic)->totals(), rollovers);

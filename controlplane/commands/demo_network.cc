@@ -1,5 +1,7 @@
 #include "controlplane/commands/demo_network.h"
 
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -182,8 +184,12 @@ void DemoNetwork::Stop() {
 
 bool DemoNetwork::Up(controlplane::TimePoint now) {
   for (const auto& gateway : gateways_) {
-    const controlplane::OverviewSnapshot overview = gateway->TakeSnapshot(now).overview;
-    if (overview.peers_up < overview.peers) return false;
+    const controlplane::Snapshot snapshot = gateway->TakeSnapshot(now);
+    std::set<std::string> ready;  // to be sent to; an unconfirmed session only receives
+    for (const controlplane::SessionSnapshot& session : snapshot.sessions) {
+      if (session.confirmed) ready.insert(session.peer);
+    }
+    if (ready.size() < snapshot.overview.peers) return false;
   }
   return true;
 }

@@ -36,7 +36,7 @@ class DemoNetwork {
   void SayGoodbye(controlplane::TimePoint now);
   void Stop();
 
-  // True once each site has sessions with the relay.
+  // True once each site can send to the relay, and the relay to each site.
   bool Up(controlplane::TimePoint now);
   const Gateways& gateways() const { return gateways_; }
   // The two hosts, for the traffic; pace and sizes are left to the caller.
