@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "crypto/aead.h"
 #include "crypto/aead_lanes.h"
-#include "tests/crypto/lanes/kernel_portable.h"
+#include "tests/crypto/lanes/kernel_emulated.h"
 
 namespace noisegate::crypto {
 
@@ -33,9 +33,9 @@ inline std::vector<EngineUnderTest> EnginesUnderTest() {
          if (!__builtin_cpu_supports("avx2")) return absl::InvalidArgumentError("no AVX2");
          return MakeLanesEngine(lanes::kAvx2Kernel);
        }},
-      {"LanesPortable",
+      {"LanesAvx512Emulated",
        []() -> absl::StatusOr<std::unique_ptr<AeadEngine>> {
-         return MakeLanesEngine(lanes::kPortableKernel);
+         return MakeLanesEngine(lanes::kEmulatedAvx512Kernel);
        }},
       {"IpsecMb", [] { return MakeAeadEngine(AeadEngineKind::kIpsecMb); }},
       {"Sodium", [] { return MakeAeadEngine(AeadEngineKind::kSodium); }},
