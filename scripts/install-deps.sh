@@ -15,7 +15,7 @@ packages=(
   libyaml-dev libcli11-dev libspdlog-dev
   libmnl-dev libsystemd-dev libcap-ng-dev
   # to test and to measure
-  libgtest-dev libbenchmark-dev nlohmann-json3-dev
+  libgtest-dev libbenchmark-dev nlohmann-json3-dev valgrind
   iproute2 iputils-ping ethtool tcpdump curl procps python3
 )
 

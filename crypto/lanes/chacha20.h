@@ -65,8 +65,8 @@ inline void XorPartial(const uint8_t* keystream, uint8_t* text, uint32_t size) {
   }
 }
 
-// Works kGroups × Isa::kLanes units. The rounds of one group are a chain of about 28 cycles'
-// latency that fills half of what the CPU can do; so, where there are two, theirs alternate.
+// Works kGroups × Isa::kLanes units. A double round of one group is a chain of 28 cycles' latency or
+// more and fills half of what a core can do; so, where there are two, theirs alternate.
 template <typename Isa, int kGroups>
 inline void XorGroups(const Units<Isa>& units) {
   typename Isa::U32 start[kGroups][16], x[kGroups][16];
