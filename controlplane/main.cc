@@ -54,7 +54,8 @@ void AddKeygen(CLI::App& app, std::function<int()>* run) {
   static const std::map<std::string, crypto::KeyType> kTypes = {
       {"ed25519", crypto::KeyType::kEd25519},
       {"p256", crypto::KeyType::kP256},
-      {"rsa2048", crypto::KeyType::kRsa}};
+      {"rsa2048", crypto::KeyType::kRsa},
+      {"secp256k1", crypto::KeyType::kSecp256k1}};
   CLI::App* command = app.add_subcommand(
       "keygen",
       "Makes an identity: a private key, PKCS#8 PEM, readable by its owner only.\n"
@@ -62,18 +63,26 @@ void AddKeygen(CLI::App& app, std::function<int()>* run) {
   command
       ->add_option_function<std::string>(
           "--type", [](const std::string& name) { options.type = kTypes.at(name); },
-          "ed25519, p256 or rsa2048 [ed25519]")
-      ->check(CLI::IsMember({"ed25519", "p256", "rsa2048"}).description(""));
+          "ed25519, p256, rsa2048 or, for libp2p only, secp256k1 [ed25519]")
+      ->check(CLI::IsMember({"ed25519", "p256", "rsa2048", "secp256k1"}).description(""));
   command->add_option("--out", options.out, "The file to write")->required()->type_name("FILE");
   command->callback([run] { *run = [] { return Keygen(options); }; });
 }
 
 void AddId(CLI::App& app, std::function<int()>* run) {
   static IdOptions options;
-  CLI::App* command = app.add_subcommand("id", "Prints the peer id of a private or public key.");
+  CLI::App* command = app.add_subcommand(
+      "id",
+      "Prints the peer ids of a private or public key, a line each: the one in Noise Swarm, then the\n"
+      "one in libp2p.");
   command->add_option("FILE", options.file, "PKCS#8 private or PKIX public key, PEM")
       ->required()
       ->type_name("");
+  CLI::Option* const noise_swarm = command->add_flag_callback(
+      "--noiseswarm", [] { options.kind = IdKind::kNoiseSwarm; }, "Only that of Noise Swarm");
+  command
+      ->add_flag_callback("--libp2p", [] { options.kind = IdKind::kLibp2p; }, "Only that of libp2p")
+      ->excludes(noise_swarm);
   command->callback([run] { *run = [] { return Id(options); }; });
 }
 

@@ -35,9 +35,13 @@ struct KeygenOptions {
 };
 int Keygen(const KeygenOptions& options);
 
+// A key has a peer id in Noise Swarm, unless it is secp256k1, and one in libp2p.
+enum class IdKind : uint8_t { kBoth, kNoiseSwarm, kLibp2p };
 struct IdOptions {
   std::string file;  // a private or a public key, PEM
+  IdKind kind = IdKind::kBoth;
 };
+// Prints a line for each, Noise Swarm's first.
 int Id(const IdOptions& options);
 
 struct CheckOptions {

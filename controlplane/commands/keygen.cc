@@ -1,6 +1,8 @@
 #include <cstdio>
+#include <string>
 
 #include "controlplane/commands/commands.h"
+#include "controlplane/libp2p/peer_id.h"
 
 namespace noisegate::commands {
 
@@ -9,7 +11,10 @@ int Keygen(const KeygenOptions& options) {
   if (!key.ok()) return Fail(key.status());
   const absl::Status saved = key->Save(options.out);
   if (!saved.ok()) return Fail(saved);
-  std::printf("%s\n", key->id().ToString().c_str());
+  const bool only_libp2p = key->type() == crypto::KeyType::kSecp256k1;
+  const std::string id = only_libp2p ? libp2p::PeerId::OfPublicKey(key->public_key()).ToString()
+                                     : key->id().ToString();
+  std::printf("%s\n", id.c_str());
   return kExitOk;
 }
 

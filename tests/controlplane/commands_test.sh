@@ -60,10 +60,23 @@ for type in ed25519 p256 rsa2048; do
   [[ $id =~ ^[A-Za-z0-9_-]{43}$ ]] || fail "keygen printed '$id'"
   expect_equal "$(stat -c %a "$dir/$type.pem")" 600 "mode of a $type key"
   head -n 1 "$dir/$type.pem" | grep -q -- '-----BEGIN PRIVATE KEY-----' || fail "$type: no PKCS#8 PEM"
-  expect_equal "$("$noisegate" id "$dir/$type.pem")" "$id" "id of a private $type key"
+  expect_equal "$("$noisegate" id --noiseswarm "$dir/$type.pem")" "$id" "id of a private $type key"
   openssl pkey -in "$dir/$type.pem" -pubout -out "$dir/$type.pub"
-  expect_equal "$("$noisegate" id "$dir/$type.pub")" "$id" "id of a public $type key"
+  expect_equal "$("$noisegate" id --noiseswarm "$dir/$type.pub")" "$id" "id of a public $type key"
+  libp2p_id=$("$noisegate" id --libp2p "$dir/$type.pub")
+  case $type in ed25519) want=^12D3KooW ;; *) want=^Qm ;; esac
+  [[ $libp2p_id =~ $want ]] || fail "libp2p id '$libp2p_id' of a $type key"
+  expect_equal "$("$noisegate" id "$dir/$type.pem")" "$id"$'\n'"$libp2p_id" "both ids of a $type key"
 done
+# Only libp2p knows these.
+id=$("$noisegate" keygen --type secp256k1 --out "$dir/secp256k1.pem")
+[[ $id =~ ^16Uiu2HA ]] || fail "keygen printed '$id'"
+expect_equal "$("$noisegate" id "$dir/secp256k1.pem")" "$id" "id of a secp256k1 key"
+expect_exit 1 "$noisegate" id --noiseswarm "$dir/secp256k1.pem"
+expect_one_line_error "only libp2p"
+expect_exit 1 "$noisegate" listen 127.0.0.1:0 --key "$dir/secp256k1.pem"
+expect_one_line_error "only libp2p"
+expect_exit 2 "$noisegate" id --noiseswarm --libp2p "$dir/ed25519.pem"
 expect_equal "$("$noisegate" keygen --out "$dir/default.pem" | wc -c)" 44 "keygen without a type"
 openssl pkey -in "$dir/default.pem" -noout -text | grep -q ED25519 || fail "the default is Ed25519"
 
@@ -97,7 +110,7 @@ expect_exit 2 "$noisegate" keygen --type dsa --out "$dir/x.pem"
 expect_exit 2 "$noisegate" listen 127.0.0.1 --key "$dir/ed25519.pem"
 expect_exit 2 "$noisegate" listen 127.0.0.1:0 --key "$dir/ed25519.pem" --allow nobody
 expect_exit 2 "$noisegate" tell 127.0.0.1:1 --key "$dir/ed25519.pem"
-me=$("$noisegate" id "$dir/ed25519.pem")
+me=$("$noisegate" id --noiseswarm "$dir/ed25519.pem")
 expect_exit 2 "$noisegate" tell "$me@127.0.0.1:1" --key "$dir/ed25519.pem" --interval 10
 expect_exit 2 "$noisegate" tell "$me@127.0.0.1:1" --key "$dir/ed25519.pem" --size 5 hello
 expect_exit 2 "$noisegate" tell "$me@127.0.0.1:1" --key "$dir/ed25519.pem" ""
@@ -113,10 +126,10 @@ expect_exit 1 "$noisegate" check "$dir/missing.yaml"
 # --- listen and tell ---
 
 alice=$dir/ed25519.pem bob=$dir/p256.pem carol=$dir/rsa2048.pem
-alice_id=$("$noisegate" id "$alice")
+alice_id=$("$noisegate" id --noiseswarm "$alice")
 for local in 127.0.0.1:0 '[::1]:0'; do
   start_listener "$local" --key "$bob" --echo
-  case $address in "$("$noisegate" id "$bob")@${local%:0}":*) ;; *) fail "LISTEN $address" ;; esac
+  case $address in "$("$noisegate" id --noiseswarm "$bob")@${local%:0}":*) ;; *) fail "LISTEN $address" ;; esac
 
   "$noisegate" tell "$address" --key "$alice" --expect-echo "grüße" >"$dir/tell"
   grep -qF "7 bytes from $address: seq=1 time=" "$dir/tell" || fail "tell: $(cat "$dir/tell")"

@@ -138,7 +138,7 @@ mac() { on "$1" cat "/sys/class/net/$2/address"; }
 
 # key NAME: makes its identity file; key_id NAME: its peer id.
 key() { "$NOISEGATE" keygen --type ed25519 --out "$dir/$1.pem" >/dev/null; }
-key_id() { "$NOISEGATE" id "$dir/$1.pem"; }
+key_id() { "$NOISEGATE" id --noiseswarm "$dir/$1.pem"; }
 
 # config NAME <<END: adds to a gateway's config file.
 config() { cat >>"$dir/$1.yaml"; }
