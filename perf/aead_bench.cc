@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,8 +69,10 @@ void Compare(const std::vector<std::unique_ptr<AeadEngine>>& engines, const std:
   Burst burst(std::move(sizes));
   const auto n = static_cast<uint32_t>(burst.messages().size());
   for (const bool seal : {true, false}) {
+    const std::string op = seal ? "seal" : "open";
+    if (!effort.Wants("op", op)) continue;
     Row labels;
-    labels.Text("bench", "aead").Text("op", seal ? "seal" : "open");
+    labels.Text("bench", "aead").Text("op", op);
     if (size.empty()) {
       labels.Count("bytes", burst.bytes());
     } else {
@@ -99,9 +102,12 @@ void Compare(const std::vector<std::unique_ptr<AeadEngine>>& engines, const std:
 absl::Status BenchAead(const Effort& effort, Report* report) {
   const auto engines = AllEngines();
   for (const uint32_t n : kBursts) {
+    if (!effort.Wants("burst", n)) continue;
     for (const uint32_t size : kSizes) {
+      if (!effort.Wants("bytes", size)) continue;
       Compare(engines, "", std::vector<uint32_t>(n, size), effort, report);
     }
+    if (!effort.Wants("bytes", "imix")) continue;
     std::vector<uint32_t> mix(n);
     for (uint32_t i = 0; i < n; ++i) mix[i] = kImix[i % std::size(kImix)];
     Compare(engines, "imix", mix, effort, report);

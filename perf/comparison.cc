@@ -1,30 +1,22 @@
 #include "perf/comparison.h"
 
 #include <benchmark/benchmark.h>
-#include <x86intrin.h>
 
 #include <algorithm>
-#include <map>
+#include <vector>
 
-#include "perf/samples.h"
+#include "perf/quiet.h"
 
 namespace noisegate::perf {
 namespace {
 
-constexpr char kCycles[] = "cycles";
 constexpr double kMostSamples = 2000;  // of a repetition
 
-// Keeps each repetition's median, by the contender's name.
-class Collector final : public benchmark::BenchmarkReporter {
+// Samples are kept by the contenders; Google benchmark has nothing to print.
+class Silent final : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
-  void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration) continue;
-      medians[run.run_name.function_name].Add(run.counters.at(kCycles));
-    }
-  }
-  std::map<std::string, Samples> medians;
+  void ReportRuns(const std::vector<Run>&) override {}
 };
 
 // Contenders of a comparison run in random order, so that none always follows the same other.
@@ -42,51 +34,53 @@ void ConfigureOnce() {
 
 }  // namespace
 
-uint64_t ReadCycles() {
-  _mm_lfence();
-  const uint64_t cycles = __rdtsc();
-  _mm_lfence();
-  return cycles;
-}
-
 void Comparison::Run(const Effort& effort, const std::string& column, const std::string& baseline,
                      Report* report) {
   ConfigureOnce();
   const double tsc_hz = report->machine().tsc_hz;
-  for (const Contender& contender : contenders_) {
-    const double probe = std::max(1.0, static_cast<double>(contender.sample()));
-    const auto measure = [&contender, tsc_hz](benchmark::State& state) {
-      Samples samples;
+  std::vector<QuietSamples> samples(contenders_.size());
+  for (size_t i = 0; i < contenders_.size(); ++i) {
+    const auto& sample = contenders_[i].sample;
+    const double once = std::max(1.0, static_cast<double>(sample()));
+    const auto measure = [&samples = samples[i], &sample, tsc_hz](benchmark::State& state) {
       for ([[maybe_unused]] auto _ : state) {
-        const auto cycles = static_cast<double>(contender.sample());
-        samples.Add(cycles);
-        state.SetIterationTime(cycles / tsc_hz);
+        samples.Take([&] {
+          const auto cycles = static_cast<double>(sample());
+          state.SetIterationTime(cycles / tsc_hz);
+          return cycles;
+        });
       }
-      state.counters[kCycles] = samples.Median();
     };
-    benchmark::RegisterBenchmark(contender.name.c_str(), measure)
+    benchmark::RegisterBenchmark(contenders_[i].name.c_str(), measure)
         ->UseManualTime()
-        ->Iterations(static_cast<int64_t>(std::clamp(effort.cycles / probe, 1.0, kMostSamples)))
+        ->Iterations(static_cast<int64_t>(std::clamp(effort.cycles / once, 1.0, kMostSamples)))
         ->Repetitions(effort.repetitions);
   }
-  Collector collector;
-  benchmark::RunSpecifiedBenchmarks(&collector);
+  const auto enough = [](const QuietSamples& s) { return s.enough(); };
+  Silent silent;
+  int patience = effort.patience;
+  do {
+    benchmark::RunSpecifiedBenchmarks(&silent);
+  } while (--patience > 0 && !std::all_of(samples.begin(), samples.end(), enough));
   benchmark::ClearRegisteredBenchmarks();
 
-  const auto found = collector.medians.find(baseline);
-  const double base = found == collector.medians.end() ? 0 : found->second.Median();
-  for (const Contender& contender : contenders_) {
-    Samples& medians = collector.medians.at(contender.name);
+  double base = 0;
+  for (size_t i = 0; i < contenders_.size(); ++i) {
+    if (contenders_[i].name == baseline) base = samples[i].Best().Median();
+  }
+  for (size_t i = 0; i < contenders_.size(); ++i) {
+    Samples best = samples[i].Best();
     Row row = labels_;
-    row.Text(column, contender.name);
-    row.Measure("cycles_per_" + unit_, medians.Median() / items_);
-    row.Measure("p10", medians.Quantile(0.1) / items_);
-    row.Measure("p90", medians.Quantile(0.9) / items_);
-    row.Measure("min", medians.Quantile(0) / items_);
+    row.Text(column, contenders_[i].name);
+    row.Measure("cycles_per_" + unit_, best.Median() / items_);
+    row.Measure("p10", best.Quantile(0.1) / items_);
+    row.Measure("p90", best.Quantile(0.9) / items_);
+    row.Measure("min", best.Quantile(0) / items_);
     if (bytes_ > 0) {
-      row.Measure("gbit_s", bytes_ * 8 * items_ * tsc_hz / medians.Median() / 1e9, 2);
+      row.Measure("gbit_s", bytes_ * 8 * items_ * tsc_hz / best.Median() / 1e9, 2);
     }
-    if (base > 0) row.Measure("ratio", base / medians.Median(), 2);
+    row.Measure("quiet", samples[i].percent_quiet(), 0);
+    if (base > 0) row.Measure("ratio", base / best.Median(), 2);
     report->Add(row);
   }
 }

@@ -1,5 +1,6 @@
 // The noisegate-perf program: runs the benchmarks that its arguments name.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -61,11 +62,20 @@ int main(int argc, char** argv) {
   std::vector<std::string> names;
   std::string json;
   bool smoke = false;
+  std::vector<std::string> only;
   std::vector<std::string> known = {"all"};
   for (const Bench& bench : kBenches) known.emplace_back(bench.name);
   app.add_option("bench", names, "which to run")->required()->check(CLI::IsMember(known));
   app.add_option("--json", json, "write the results to this file")->type_name("FILE");
+  app.add_option("--only", only, "only rows with this value, as in bytes=64; several are alternatives")
+      ->type_name("FIELD=VALUE");
   app.add_flag("--smoke", smoke, "only see that everything runs: the figures mean nothing");
   CLI11_PARSE(app, argc, argv);
-  return Run(names, smoke ? Effort::Smoke() : Effort(), json);
+  Effort effort = smoke ? Effort::Smoke() : Effort();
+  for (const std::string& condition : only) {
+    const size_t equals = condition.find('=');
+    if (equals == std::string::npos) return Fail(absl::InvalidArgumentError("--only FIELD=VALUE"));
+    effort.only.emplace_back(condition.substr(0, equals), condition.substr(equals + 1));
+  }
+  return Run(names, effort, json);
 }

@@ -12,6 +12,9 @@ namespace noisegate::perf {
 class Samples {
  public:
   void Add(double value) { values_.push_back(value); }
+  void Add(const Samples& other) {
+    values_.insert(values_.end(), other.values_.begin(), other.values_.end());
+  }
   bool empty() const { return values_.empty(); }
   size_t size() const { return values_.size(); }
 

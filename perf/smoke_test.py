@@ -17,13 +17,19 @@ def check(condition, message):
         sys.exit(f"FAILED: {message}")
 
 
+def once(pairs):
+    names = [name for name, _ in pairs]
+    check(len(set(names)) == len(names), f"a field is there twice: {names}")
+    return dict(pairs)
+
+
 def main():
     program, compare, directory = sys.argv[1:]
     results = pathlib.Path(directory) / "perf_smoke.json"
     results.unlink(missing_ok=True)
     subprocess.run([program, "all", "--smoke", "--json", results], check=True,
                    stdout=subprocess.DEVNULL)
-    rows = json.loads(results.read_text(encoding="utf-8"))
+    rows = json.loads(results.read_text(encoding="utf-8"), object_pairs_hook=once)
     check({row["bench"] for row in rows} == BENCHES, "a bench has no rows")
     for row in rows:
         check(all(row[name] for name in ("cpu", "tsc_ghz", "flags", "commit")), f"machine: {row}")
