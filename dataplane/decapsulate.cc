@@ -26,12 +26,10 @@ namespace {
 struct Opening {
   uint32_t n = 0;
   Datagram* datagrams[kBurst];
-  Session* sessions[kBurst];
   crypto::AeadMessage messages[kBurst];
 
-  void Add(Datagram& datagram, Session& session) {
+  void Add(Datagram& datagram, const Session& session) {
     datagrams[n] = &datagram;
-    sessions[n] = &session;
     crypto::AeadMessage& message = messages[n++];
     message.key = session.receive_key;
     message.counter = datagram.counter;
@@ -101,6 +99,26 @@ void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
                        .route = nullptr});
 }
 
+// A datagram that may be one of the session's before.
+struct Retry {
+  Datagram* datagram;
+  Session* previous;
+};
+using Retries = List<Retry, kBurst>;
+
+void OpenUnderPrevious(WorkerState& w, Retries& retries) {
+  Opening opening;
+  for (const Retry& retry : retries) opening.Add(*retry.datagram, *retry.previous);
+  w.engine->Open(std::span(opening.messages, opening.n));
+  for (uint32_t i = 0; i < opening.n; ++i) {
+    if (opening.messages[i].ok) {
+      Accept(w, *retries[i].datagram, *retries[i].previous);
+    } else {
+      Drop(w, retries[i].datagram->mbuf, DropReason::kBadTag);
+    }
+  }
+}
+
 }  // namespace
 
 void FindSessions(WorkerState& w) {
@@ -120,7 +138,8 @@ void FindSessions(WorkerState& w) {
 
 void Decapsulate(WorkerState& w) {
   if (w.burst.datagrams.empty()) return;
-  Opening current, previous;
+  Opening current;
+  Retries retries;
   for (Datagram& datagram : w.burst.datagrams) {
     Session* session = datagram.session;
     if (session == nullptr) {
@@ -128,7 +147,7 @@ void Decapsulate(WorkerState& w) {
     } else if (MayOpen(w, datagram, *session)) [[likely]] {
       current.Add(datagram, *session);
     } else if (Session* before = PreviousOf(w, datagram, *session); before != nullptr) {
-      previous.Add(datagram, *before);
+      retries.Add({&datagram, before});
     } else {
       Drop(w, datagram.mbuf,
            IsExpired(*session, w.now) ? DropReason::kExpiredSession : DropReason::kReplayed);
@@ -139,25 +158,15 @@ void Decapsulate(WorkerState& w) {
   for (uint32_t i = 0; i < current.n; ++i) {
     Datagram& datagram = *current.datagrams[i];
     if (current.messages[i].ok) [[likely]] {
-      Accept(w, datagram, *current.sessions[i]);
+      Accept(w, datagram, *datagram.session);
     } else if (Session* before = PreviousOf(w, datagram, *datagram.session); before != nullptr) {
-      previous.Add(datagram, *before);
+      retries.Add({&datagram, before});
     } else {
       Drop(w, datagram.mbuf, DropReason::kBadTag);
     }
   }
+  if (!retries.empty()) [[unlikely]] OpenUnderPrevious(w, retries);
   w.burst.datagrams.Clear();
-
-  if (previous.n == 0) [[likely]]
-    return;
-  w.engine->Open(std::span(previous.messages, previous.n));
-  for (uint32_t i = 0; i < previous.n; ++i) {
-    if (previous.messages[i].ok) {
-      Accept(w, *previous.datagrams[i], *previous.sessions[i]);
-    } else {
-      Drop(w, previous.datagrams[i]->mbuf, DropReason::kBadTag);
-    }
-  }
 }
 
 }  // namespace noisegate::dataplane

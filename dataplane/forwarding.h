@@ -73,6 +73,7 @@ class Forwarding {
   const PrefixTable& v4() const { return v4_; }
   const PrefixTable& v6() const { return v6_; }
   const Route& route(uint32_t id) const { return routes_[id]; }  // id 0 is kNone
+  void PrefetchRoute(uint32_t id) const { __builtin_prefetch(&routes_[id]); }
 
  private:
   Forwarding(PrefixTable v4, PrefixTable v6, std::vector<Route> routes,

@@ -31,9 +31,11 @@ struct HeaderTemplateOptions {
 };
 
 struct HeaderTemplate {
-  // A stamp copies this many bytes, whatever the headers' size, because a copy of constant size is
-  // a few vector stores. So this many bytes in front of the ciphertext must be ours to write.
+  // A stamp copies this many bytes, or the last kShort of them where the headers fit those, because
+  // a copy of constant size is a few vector moves. So kRoom bytes in front of the ciphertext must be
+  // ours to write. Short headers (IPv4 without a tag) touch one cache line less on either side.
   static constexpr size_t kRoom = 80;
+  static constexpr size_t kShort = 48;
 
   alignas(16) std::array<uint8_t, kRoom> bytes = {};  // the headers, at the end
   uint32_t ip_sum = 0;      // IPv4 header without total length, identification and ECN
@@ -73,7 +75,9 @@ inline uint8_t* StampHeader(const HeaderTemplate& t, uint8_t* ciphertext, uint32
                             uint32_t header_word, uint8_t ecn, UdpChecksum checksum) {
   assert(size <= 0xffff - kIpv4Size - kUdpSize - kHeaderSize);
   assert(!(t.v6 && checksum == UdpChecksum::kNone));
-  std::memcpy(ciphertext - HeaderTemplate::kRoom, t.bytes.data(), HeaderTemplate::kRoom);
+  constexpr size_t kRoom = HeaderTemplate::kRoom, kShort = HeaderTemplate::kShort;
+  std::memcpy(ciphertext - kShort, t.bytes.data() + kRoom - kShort, kShort);
+  if (t.size > kShort) std::memcpy(ciphertext - kRoom, t.bytes.data(), kRoom - kShort);
   StoreBe32(ciphertext - kHeaderSize, header_word);
   uint8_t* udp = ciphertext - kHeaderSize - kUdpSize;
   const uint16_t udp_size = static_cast<uint16_t>(kUdpSize + kHeaderSize + size);

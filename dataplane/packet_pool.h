@@ -39,7 +39,7 @@ struct PacketNote {
   IpAddress local_address;
   TimePoint waits_until{};  // kPacket, kPunt; the epoch where it has not waited
 };
-inline constexpr uint16_t kNoteSize = 96;  // bytes; a multiple of 8, as mbufs ask
+inline constexpr uint16_t kNoteSize = 128;  // bytes; whole cache lines, so that frames begin at one
 static_assert(sizeof(PacketNote) <= kNoteSize);
 
 // Every mbuf that a worker may meet comes from a pool made here, so every mbuf has a note.

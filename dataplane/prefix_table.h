@@ -1,11 +1,11 @@
 // PrefixTable: longest-prefix match over IPv4 or IPv6, immutable, built in one go.
 //
 // A multi-way trie with nodes compressed by population count (Asai and Ohara, "Poptrie", SIGCOMM
-// 2015): a direct first level of 16 bits, then 6 bits a level. A node has 64 slots. Bit i of
+// 2015): a direct first level of 18 bits, so that a /24 ends one level below, then 6 bits a level. A node has 64 slots. Bit i of
 // `inner` says that slot i leads to a child; children stand side by side, so that counting the bits
 // up to i gives the child's place. Slots without a child hold a value; a run of slots with one
 // value is kept once, and bit i of `runs` says that a run begins at slot i. So a look-up reads one
-// node a level and one leaf, and a /24 in an otherwise empty table costs two nodes.
+// node a level and one leaf, and a /24 in an otherwise empty table costs one node.
 #ifndef NOISEGATE_DATAPLANE_PREFIX_TABLE_H_
 #define NOISEGATE_DATAPLANE_PREFIX_TABLE_H_
 
@@ -42,7 +42,7 @@ class PrefixTable {
   size_t memory_bytes() const;
 
  private:
-  static constexpr uint32_t kDirectBits = 16;
+  static constexpr uint32_t kDirectBits = 18;
   static constexpr uint32_t kStride = 6;
   static constexpr uint32_t kLeafFlag = uint32_t{1} << 31;  // in direct_: a value, not a node
 

@@ -23,9 +23,11 @@ inline void DecrementTtl(uint8_t* packet, const IpPacket& ip) {
     --packet[7];
     return;
   }
-  const uint16_t before = LoadRaw<uint16_t>(packet + 8);
   --packet[8];
-  UpdateChecksum(packet + 10, before, LoadRaw<uint16_t>(packet + 8));
+  // One less in the first byte of a word is one more in the checksum, as bytes lie in memory. As in
+  // RFC 1624 a sum of 0xffff becomes 0.
+  const uint32_t sum = LoadRaw<uint16_t>(packet + 10) + 1u;
+  StoreRaw(packet + 10, static_cast<uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
 }
 
 inline constexpr uint8_t kEcnNotEct = 0;

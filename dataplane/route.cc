@@ -36,8 +36,11 @@ struct Questions {
     addresses[n] = address;
     answers[n++] = answer;
   }
-  void Distribute() {
-    for (uint32_t i = 0; i < n; ++i) *answers[i] = route_ids[i];
+  void Distribute(const Forwarding& forwarding) {
+    for (uint32_t i = 0; i < n; ++i) {
+      *answers[i] = route_ids[i];
+      forwarding.PrefetchRoute(route_ids[i]);
+    }
   }
 };
 
@@ -63,11 +66,11 @@ void LookUp(WorkerState& w, RouteIds* ids) {
   }
   if (v4.n != 0) {
     w.forwarding->v4().LookupV4Bulk(std::span(v4.addresses, v4.n), v4.route_ids);
-    v4.Distribute();
+    v4.Distribute(*w.forwarding);
   }
   if (v6.n != 0) {
     w.forwarding->v6().LookupV6Bulk(std::span(v6.addresses, v6.n), v6.route_ids);
-    v6.Distribute();
+    v6.Distribute(*w.forwarding);
   }
 }
 
