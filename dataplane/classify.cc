@@ -125,7 +125,8 @@ void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
   }
 
   const uint8_t* ip_bytes = bytes + ethernet.l3_offset;
-  IpPacket ip;
+  Packet* packet = w.burst.packets.end();  // written where it stays, if it does
+  IpPacket& ip = packet->ip;
   if (!ParseIp(ip_bytes, size - ethernet.l3_offset, &ip) || ip.is_v4() != v4) {
     return Drop(w, frame, DropReason::kMalformed);
   }
@@ -139,13 +140,12 @@ void ClassifyOverlayFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
     return Drop(w, frame, DropReason::kUnsupported);
   }
   SetData(frame, ethernet.l3_offset, ip.size);  // without Ethernet's padding
-  w.burst.packets.Add({.mbuf = frame,
-                       .ip = ip,
-                       .from = kNoPeer,
-                       .port = port.index(),
-                       .ethernet_size = ethernet.l3_offset,
-                       .arrival = Arrival::kDevice,
-                       .route = nullptr});
+  packet->mbuf = frame;
+  packet->from = kNoPeer;
+  packet->port = port.index();
+  packet->ethernet_size = ethernet.l3_offset;
+  packet->arrival = Arrival::kDevice;
+  w.burst.packets.Grow();
 }
 
 }  // namespace

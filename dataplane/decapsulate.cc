@@ -80,7 +80,9 @@ void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
 
   SetData(mbuf, kHeaderSize, size);
   uint8_t* bytes = datagram.bytes + kHeaderSize;
-  IpPacket ip;
+  // Written where it stays: a copy of what was stored in small pieces waits for all of them.
+  Packet* packet = w.burst.packets.end();
+  IpPacket& ip = packet->ip;
   if (!ParseIp(bytes, size, &ip) || ip.size != size) {
     return Drop(w, mbuf, DropReason::kInnerMalformed);
   }
@@ -90,13 +92,12 @@ void Accept(WorkerState& w, const Datagram& datagram, Session& session) {
   SetEcn(bytes, ip, ecn);
   ip.ecn = ecn;
   if (w.clamp_mss && ip.protocol == kProtocolTcp) ClampMss(bytes, ip, session.max_inner);
-  w.burst.packets.Add({.mbuf = mbuf,
-                       .ip = ip,
-                       .from = session.peer,
-                       .port = kNoPort,
-                       .ethernet_size = 0,
-                       .arrival = Arrival::kDevice,
-                       .route = nullptr});
+  packet->mbuf = mbuf;
+  packet->from = session.peer;
+  packet->port = kNoPort;
+  packet->ethernet_size = 0;
+  packet->arrival = Arrival::kDevice;
+  w.burst.packets.Grow();
 }
 
 // A datagram that may be one of the session's before.

@@ -38,10 +38,9 @@ Session* PickSession(const WorkerState& w, PeerIndex peer) {
 }
 
 void Prefetch(const Session& session) {
-  rte_prefetch0(session.receive_key);  // the line of both keys
   rte_prefetch0(&session.next_counter);
-  rte_prefetch0(&session.header);
-  rte_prefetch0(session.header.bytes.data() + kCacheLine);
+  rte_prefetch0(session.send_key);
+  rte_prefetch0(session.send_key + kCacheLine);  // the template
 }
 
 void GiveTo(WorkerState& w, const Packet& packet, WorkerIndex to) {
@@ -163,11 +162,12 @@ void Commit(WorkerState& w, const Packet& packet, Session& session, const MacAdd
   session.last_tx.Set(w.now);
   if (packet.from != kNoPeer) w.stats.relayed.Add(1);
   if (w.burst.messages.room() == 0) SealAndSend(w);
-  w.burst.messages.Add({.mbuf = mbuf,
-                        .session = &session,
-                        .counter = counter,
-                        .ecn = EcnToOuter(packet.ip.ecn),
-                        .next_hop = next_hop});
+  Message* message = w.burst.messages.Grow();
+  message->mbuf = mbuf;
+  message->session = &session;
+  message->counter = counter;
+  message->ecn = EcnToOuter(packet.ip.ecn);
+  message->next_hop = next_hop;
 }
 
 void CommitFragments(WorkerState& w, const Packet& packet, Session& session,

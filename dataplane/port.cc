@@ -215,19 +215,6 @@ void Port::ChooseMac() {
   mac_high_ = LoadRaw<uint16_t>(mac_.bytes.data() + 4);
 }
 
-uint32_t Port::WriteEthernet(uint8_t* frame, const MacAddress& mac, uint16_t ether_type) const {
-  std::memcpy(frame, mac.bytes.data(), 6);
-  std::memcpy(frame + 6, mac_.bytes.data(), 6);
-  if (options_.vlan == 0) {
-    StoreBe16(frame + 12, ether_type);
-    return 14;
-  }
-  StoreBe16(frame + 12, kEtherTypeVlan);
-  StoreBe16(frame + 14, options_.vlan);
-  StoreBe16(frame + 16, ether_type);
-  return 18;
-}
-
 PortInfo Port::Info() const {
   PortInfo info;
   info.name = options_.name;

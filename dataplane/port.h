@@ -69,7 +69,18 @@ class Port {
   }
 
   // Writes the header of a frame to `mac`; returns its size.
-  uint32_t WriteEthernet(uint8_t* frame, const MacAddress& mac, uint16_t ether_type) const;
+  uint32_t WriteEthernet(uint8_t* frame, const MacAddress& mac, uint16_t ether_type) const {
+    std::memcpy(frame, mac.bytes.data(), 6);
+    std::memcpy(frame + 6, mac_.bytes.data(), 6);
+    if (options_.vlan == 0) {
+      StoreBe16(frame + 12, ether_type);
+      return 14;
+    }
+    StoreBe16(frame + 12, 0x8100);  // 802.1Q
+    StoreBe16(frame + 14, options_.vlan);
+    StoreBe16(frame + 16, ether_type);
+    return 18;
+  }
 
   PortInfo Info() const;
   PortCounters Counters() const;

@@ -148,18 +148,17 @@ PrefixTable PrefixTable::BuildV6(std::span<const Entry> entries) {
 }
 
 // Walks all keys one level at a time; what a step needs was prefetched a whole round earlier.
-void PrefixTable::LookupGroup(std::span<const Key> keys, uint32_t* values) const {
+template <typename K>
+void PrefixTable::LookupGroup(std::span<const K> keys, uint32_t* values) const {
   assert(keys.size() <= kGroup);
   std::array<uint32_t, kGroup> at;
   std::array<uint8_t, kGroup> walking;  // indices of keys that are still at a node
   std::array<uint8_t, kGroup> at_leaf;  // indices of keys whose leaf is known, in `at`
   size_t walking_count = 0, leaf_count = 0;
 
-  for (const Key key : keys) {
-    __builtin_prefetch(&direct_[static_cast<size_t>(key >> (kKeyBits - kDirectBits))]);
-  }
+  for (const K key : keys) __builtin_prefetch(&direct_[DirectSlot(key)]);
   for (size_t i = 0; i < keys.size(); ++i) {
-    at[i] = direct_[static_cast<size_t>(keys[i] >> (kKeyBits - kDirectBits))];
+    at[i] = direct_[DirectSlot(keys[i])];
     if ((at[i] & kLeafFlag) != 0) {
       values[i] = at[i] & ~kLeafFlag;
     } else {
@@ -189,11 +188,9 @@ void PrefixTable::LookupGroup(std::span<const Key> keys, uint32_t* values) const
 }
 
 void PrefixTable::LookupV4Bulk(std::span<const uint32_t> addresses, uint32_t* values) const {
-  std::array<Key, kGroup> keys;
   for (size_t first = 0; first < addresses.size(); first += kGroup) {
     const size_t count = std::min(kGroup, addresses.size() - first);
-    for (size_t i = 0; i < count; ++i) keys[i] = KeyV4(addresses[first + i]);
-    LookupGroup(std::span(keys).first(count), values + first);
+    LookupGroup(addresses.subspan(first, count), values + first);
   }
 }
 
@@ -202,7 +199,7 @@ void PrefixTable::LookupV6Bulk(std::span<const uint8_t* const> addresses, uint32
   for (size_t first = 0; first < addresses.size(); first += kGroup) {
     const size_t count = std::min(kGroup, addresses.size() - first);
     for (size_t i = 0; i < count; ++i) keys[i] = KeyV6(addresses[first + i]);
-    LookupGroup(std::span(keys).first(count), values + first);
+    LookupGroup(std::span<const Key>(keys).first(count), values + first);
   }
 }
 

@@ -33,7 +33,7 @@ class PrefixTable {
   static PrefixTable BuildV6(std::span<const Entry> entries);
 
   // Each on a table of its own family. kNoMatch where nothing covers the address.
-  uint32_t LookupV4(uint32_t host_order) const { return Lookup(KeyV4(host_order)); }
+  uint32_t LookupV4(uint32_t host_order) const { return Lookup(host_order); }
   uint32_t LookupV6(const uint8_t* address) const { return Lookup(KeyV6(address)); }  // 16 bytes
   // As many look-ups at once, so that their cache misses overlap. `values` has addresses.size().
   void LookupV4Bulk(std::span<const uint32_t> addresses, uint32_t* values) const;
@@ -60,9 +60,18 @@ class PrefixTable {
   static Key KeyV6(const uint8_t* address) {
     return Key{LoadBe64(address)} << 64 | LoadBe64(address + 8);
   }
-  // The slot for the bits that follow `offset`; beyond the key's end they are zeros.
-  static uint32_t Slot(Key key, uint32_t offset) {
-    return static_cast<uint32_t>((key << offset) >> (kKeyBits - kStride));
+  // Look-ups take a Key or, for IPv4, the 32 bits alone, which need no wide shifts. Bits beyond a
+  // key's end are zeros.
+  template <typename K>
+  static constexpr uint32_t kBitsOf = sizeof(K) * 8;
+  template <typename K>
+  static size_t DirectSlot(K key) {
+    return static_cast<size_t>(key >> (kBitsOf<K> - kDirectBits));
+  }
+  // The slot for the bits that follow `offset`.
+  template <typename K>
+  static uint32_t Slot(K key, uint32_t offset) {
+    return static_cast<uint32_t>((key << offset) >> (kBitsOf<K> - kStride));
   }
   // How many of the bits 0 … slot are set.
   static uint32_t Rank(uint64_t bits, uint32_t slot) {
@@ -70,8 +79,9 @@ class PrefixTable {
   }
   static bool HasBit(uint64_t bits, uint32_t slot) { return (bits >> slot & 1) != 0; }
 
-  uint32_t Lookup(Key key) const {
-    uint32_t at = direct_[static_cast<size_t>(key >> (kKeyBits - kDirectBits))];
+  template <typename K>
+  uint32_t Lookup(K key) const {
+    uint32_t at = direct_[DirectSlot(key)];
     if ((at & kLeafFlag) != 0) return at & ~kLeafFlag;
     for (uint32_t offset = kDirectBits;; offset += kStride) {
       const Node& node = nodes_[at];
@@ -80,7 +90,8 @@ class PrefixTable {
       at = node.first_child + Rank(node.inner, slot) - 1;
     }
   }
-  void LookupGroup(std::span<const Key> keys, uint32_t* values) const;
+  template <typename K>
+  void LookupGroup(std::span<const K> keys, uint32_t* values) const;
 
   class Builder;
   PrefixTable() = default;

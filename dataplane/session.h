@@ -1,8 +1,7 @@
 // One session as the packet path sees it: keys, counters, replay window and header template.
 //
 // Laid out for the caches, because at 10,000 sessions every packet meets a cold one: a packet that
-// is received touches lines 0, 17 and one of the replay window, one that is sent 17, 18 and the
-// template.
+// is received touches lines 0, 17 and one of the replay window, one that is sent 18 to 20.
 //
 // Access contracts stand at each field. "worker" is the one that owns the session's local port.
 // Fields that only control writes are set before the session is published and do not change while
@@ -47,10 +46,9 @@ struct alignas(kCacheLine) Session {
 
   // Line 17. worker: ro, control: wo.
   uint8_t receive_key[crypto::kAeadKeySize] = {};
-  uint8_t send_key[crypto::kAeadKeySize] = {};
 
   // Line 18: sending.
-  Tally<uint32_t> next_counter;  // worker: wo, control: ro; past kCounterLastMessage when spent
+  alignas(kCacheLine) Tally<uint32_t> next_counter;  // worker: wo, control: ro; past kCounterLastMessage when spent
   Tally<uint32_t> confirmed;     // worker: wo, control: ro; what is sent will be received
   uint64_t send_until = 0;       // TSC; worker: ro, control: wo; as the next five
   uint32_t max_inner = 0;        // bytes of inner packet that fit the path
@@ -65,8 +63,10 @@ struct alignas(kCacheLine) Session {
   // 1 from Publish() to Retire(). worker: ro, acquire; control: wo, release.
   std::atomic<uint32_t> live{0};
 
-  // Lines 19 and 20. worker: ro, control: wo.
-  alignas(kCacheLine) HeaderTemplate header;
+  // Lines 19 and 20. worker: ro, control: wo. The template's end, which is all that short headers
+  // need, fills line 20.
+  alignas(kCacheLine) uint8_t send_key[crypto::kAeadKeySize] = {};
+  HeaderTemplate header;
 
   // Line 21, and one more so that the sessions of an array, 23 lines apart, use all sets of a cache
   // evenly. control: rw, worker: never.
@@ -81,7 +81,10 @@ static_assert(offsetof(Session, window) + sizeof(uint64_t) == kCacheLine,
               "the window's ring begins with a line");
 static_assert(offsetof(Session, receive_key) == 17 * kCacheLine);
 static_assert(offsetof(Session, next_counter) == 18 * kCacheLine);
-static_assert(offsetof(Session, header) == 19 * kCacheLine);
+static_assert(offsetof(Session, send_key) == 19 * kCacheLine);
+static_assert(offsetof(Session, header) + HeaderTemplate::kRoom - HeaderTemplate::kShort ==
+                  20 * kCacheLine,
+              "short headers begin with a line");
 static_assert(offsetof(Session, key) == 21 * kCacheLine);
 static_assert(sizeof(Session) == 23 * kCacheLine);
 static_assert(sizeof(Session) <= 1536, "the memory budget of a session");

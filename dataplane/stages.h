@@ -37,8 +37,11 @@ void Encapsulate(WorkerState& w);
 void EncapsulateMessage(WorkerState& w, rte_mbuf* mbuf, SessionRef session);
 
 // transmit.cc. Frames leave when their list is full or at FlushTransmit().
-void Transmit(WorkerState& w, const Port& port, rte_mbuf* frame);
+inline void Transmit(WorkerState& w, const Port& port, rte_mbuf* frame);
 void FlushTransmit(WorkerState& w);
+void FlushPort(WorkerState& w, PortIndex port);
+// For a device queue that another worker owns.
+void TransmitElsewhere(WorkerState& w, const Port& port, rte_mbuf* frame);
 // Gives a packet to another worker, with its note filled in.
 void HandOver(WorkerState& w, WorkerIndex to, rte_mbuf* mbuf);
 void FlushHandOver(WorkerState& w);
@@ -78,6 +81,15 @@ inline void GiveUp([[maybe_unused]] WorkerState& w, [[maybe_unused]] int64_t pac
 #ifndef NDEBUG
   w.held -= packets;
 #endif
+}
+
+inline void Transmit(WorkerState& w, const Port& port, rte_mbuf* frame) {
+  if (port.TransmitWorker(w.index) != w.index) [[unlikely]] {
+    return TransmitElsewhere(w, port, frame);
+  }
+  FrameList& frames = w.transmit[port.index()];
+  frames.Add(frame);
+  if (frames.room() == 0) FlushPort(w, port.index());
 }
 
 }  // namespace noisegate::dataplane

@@ -16,19 +16,6 @@ namespace {
 // A device that takes nothing may do so a moment later, but a worker must not wait for it.
 constexpr int kTransmitTries = 4;
 
-void FlushPort(WorkerState& w, PortIndex index) {
-  FrameList& frames = w.transmit[index];
-  const uint32_t n = frames.size();
-  uint32_t sent = 0;
-  for (int tries = 0; sent < n && tries < kTransmitTries; ++tries) {
-    sent += rte_eth_tx_burst(w.ports[index]->device_id(), w.index, frames.begin() + sent,
-                             static_cast<uint16_t>(n - sent));
-  }
-  GiveUp(w, sent);
-  for (; sent < n; ++sent) Drop(w, frames[sent], DropReason::kTxFull);
-  frames.Clear();
-}
-
 void FlushWorker(WorkerState& w, WorkerIndex to) {
   FrameList& packets = w.hand_over[to];
   const uint32_t n = packets.size();
@@ -42,17 +29,24 @@ void FlushWorker(WorkerState& w, WorkerIndex to) {
 
 }  // namespace
 
-void Transmit(WorkerState& w, const Port& port, rte_mbuf* frame) {
-  const WorkerIndex owner = port.TransmitWorker(w.index);
-  if (owner != w.index) [[unlikely]] {
-    PacketNote& note = NoteOf(frame);
-    note.kind = PacketNote::Kind::kTransmit;
-    note.port = port.index();
-    return HandOver(w, owner, frame);
+void FlushPort(WorkerState& w, PortIndex index) {
+  FrameList& frames = w.transmit[index];
+  const uint32_t n = frames.size();
+  uint32_t sent = 0;
+  for (int tries = 0; sent < n && tries < kTransmitTries; ++tries) {
+    sent += rte_eth_tx_burst(w.ports[index]->device_id(), w.index, frames.begin() + sent,
+                             static_cast<uint16_t>(n - sent));
   }
-  FrameList& frames = w.transmit[port.index()];
-  frames.Add(frame);
-  if (frames.room() == 0) FlushPort(w, port.index());
+  GiveUp(w, sent);
+  for (; sent < n; ++sent) Drop(w, frames[sent], DropReason::kTxFull);
+  frames.Clear();
+}
+
+void TransmitElsewhere(WorkerState& w, const Port& port, rte_mbuf* frame) {
+  PacketNote& note = NoteOf(frame);
+  note.kind = PacketNote::Kind::kTransmit;
+  note.port = port.index();
+  HandOver(w, port.TransmitWorker(w.index), frame);
 }
 
 void FlushTransmit(WorkerState& w) {
