@@ -9,7 +9,12 @@
 namespace noisegate::perf {
 
 absl::Status BenchAead(const Effort& effort, Report* report);
+absl::Status BenchLookup(const Effort& effort, Report* report);
+absl::Status BenchReplay(const Effort& effort, Report* report);
+absl::Status BenchRoute(const Effort& effort, Report* report);
 absl::Status BenchPath(const Effort& effort, Report* report);
+absl::Status BenchHandshake(const Effort& effort, Report* report);
+absl::Status BenchNdr(const Effort& effort, Report* report);
 
 }  // namespace noisegate::perf
 

@@ -3,6 +3,8 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "perf/quiet.h"
@@ -33,6 +35,12 @@ void ConfigureOnce() {
 }
 
 }  // namespace
+
+void Require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "noisegate-perf: %s\n", what);
+  std::abort();
+}
 
 void Comparison::Run(const Effort& effort, const std::string& column, const std::string& baseline,
                      Report* report) {

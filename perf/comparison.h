@@ -50,6 +50,9 @@ uint64_t CyclesOf(Work&& work) {
   return ReadCycles() - from;
 }
 
+// Ends the program where `holds` is false: work that comes out wrong has no figure.
+void Require(bool holds, const char* what);
+
 class Comparison {
  public:
   // `labels` say what is done, `unit` of what there are `items` in a sample ("packet", "lookup").

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "perf/benches.h"
+#include "perf/svg.h"
 
 namespace {
 
@@ -18,7 +19,12 @@ struct Bench {
 };
 constexpr Bench kBenches[] = {
     {"aead", BenchAead, "sealing and opening bursts, by engine"},
+    {"lookup", BenchLookup, "finding the sessions of a burst"},
+    {"replay", BenchReplay, "taking each counter once"},
+    {"route", BenchRoute, "finding the owners of a burst's addresses"},
     {"path", BenchPath, "the packet's walk through a worker, and its stages"},
+    {"handshake", BenchHandshake, "making a session, step by step"},
+    {"ndr", BenchNdr, "two gateways back to back: rate without loss, latency, rollover, reload"},
 };
 
 std::string BenchList() {
@@ -35,7 +41,8 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-int Run(const std::vector<std::string>& names, const Effort& effort, const std::string& json) {
+int Run(const std::vector<std::string>& names, const Effort& effort, const std::string& json,
+        const std::string& svg) {
   Report report(ThisMachine());
   const Machine& machine = report.machine();
   char clock[32];
@@ -51,6 +58,9 @@ int Run(const std::vector<std::string>& names, const Effort& effort, const std::
   if (!json.empty()) {
     if (absl::Status status = report.WriteJson(json); !status.ok()) return Fail(status);
   }
+  if (!svg.empty()) {
+    if (absl::Status status = WriteFile(svg, DrawSvg(report)); !status.ok()) return Fail(status);
+  }
   return 0;
 }
 
@@ -60,7 +70,7 @@ int main(int argc, char** argv) {
   CLI::App app("Measures noisegate: cycles of the time-stamp counter, alternatives side by side.\n" +
                BenchList());
   std::vector<std::string> names;
-  std::string json;
+  std::string json, svg;
   bool smoke = false;
   std::vector<std::string> only;
   std::vector<std::string> known = {"all"};
@@ -69,6 +79,7 @@ int main(int argc, char** argv) {
   app.add_option("--json", json, "write the results to this file")->type_name("FILE");
   app.add_option("--only", only, "only rows with this value, as in bytes=64; several are alternatives")
       ->type_name("FIELD=VALUE");
+  app.add_option("--svg", svg, "draw the results into this file")->type_name("FILE");
   app.add_flag("--smoke", smoke, "only see that everything runs: the figures mean nothing");
   CLI11_PARSE(app, argc, argv);
   Effort effort = smoke ? Effort::Smoke() : Effort();
@@ -77,5 +88,5 @@ int main(int argc, char** argv) {
     if (equals == std::string::npos) return Fail(absl::InvalidArgumentError("--only FIELD=VALUE"));
     effort.only.emplace_back(condition.substr(0, equals), condition.substr(equals + 1));
   }
-  return Run(names, effort, json);
+  return Run(names, effort, json, svg);
 }

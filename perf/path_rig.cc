@@ -157,25 +157,17 @@ void PathRig::SetEngine(crypto::AeadEngine* engine) {
   worker().state().engine = std::make_unique<Borrowed>(engine);
 }
 
-// xorshift64
-uint32_t PathRig::Random() {
-  random_ ^= random_ << 13;
-  random_ ^= random_ >> 7;
-  random_ ^= random_ << 17;
-  return static_cast<uint32_t>(random_ >> 32);
-}
-
 uint32_t PathRig::AnyPeerBut(uint32_t peer) {
   const uint32_t peers = PeersFor(sessions_);
-  const uint32_t other = peers == 2 ? 1 - peer : Random() % peers;
+  const uint32_t other = peers == 2 ? 1 - peer : random_.Below(peers);
   return other != peer ? other : (peer + 1) % peers;
 }
 
 // An IPv4 packet with UDP in it.
 void PathRig::WriteInner(PathOp op, uint32_t bytes, uint32_t from_peer, uint8_t* packet) {
-  const uint32_t host = kOverlayNet + 2 + (sessions_ == 1 ? 0 : Random() % kHosts);
+  const uint32_t host = kOverlayNet + 2 + (sessions_ == 1 ? 0 : random_.Below(kHosts));
   const auto in_peers_net = [this](uint32_t peer) {
-    return kPeerNets + (peer << 8) + 1 + Random() % 254;
+    return kPeerNets + (peer << 8) + 1 + random_.Below(254);
   };
   const uint32_t source = op == PathOp::kEncapsulate ? host : in_peers_net(from_peer);
   const uint32_t destination = op == PathOp::kEncapsulate   ? in_peers_net(AnySession())

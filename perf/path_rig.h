@@ -19,6 +19,7 @@
 #include "crypto/aead.h"
 #include "dataplane/dpdk_dataplane.h"
 #include "dataplane/ring_wire.h"
+#include "perf/random.h"
 
 namespace noisegate::perf {
 
@@ -54,9 +55,8 @@ class PathRig {
   explicit PathRig(uint32_t sessions, const dataplane::DataplaneOptions& options);
   absl::Status Build();
   absl::Status Publish(uint32_t peer);
-  uint32_t AnySession() { return sessions_ == 1 ? 0 : Random() % sessions_; }
+  uint32_t AnySession() { return random_.Below(sessions_); }
   uint32_t AnyPeerBut(uint32_t peer);
-  uint32_t Random();
 
   void WriteInner(PathOp op, uint32_t bytes, uint32_t from_peer, uint8_t* packet);
   void WriteOverlayFrame(uint32_t bytes, rte_mbuf* frame);
@@ -69,7 +69,7 @@ class PathRig {
   dataplane::DpdkDataplane dataplane_;
   dataplane::NeighbourIndex next_hop_ = 0;
   std::vector<uint32_t> next_counter_;  // [peer]: of what the peer sends
-  uint64_t random_ = 88172645463325252;
+  Xorshift random_;
 };
 
 }  // namespace noisegate::perf

@@ -8,8 +8,9 @@ import math
 import pathlib
 import subprocess
 import sys
+import xml.etree.ElementTree
 
-BENCHES = {"aead", "path"}
+BENCHES = {"aead", "lookup", "replay", "route", "path", "handshake", "ndr"}
 
 
 def check(condition, message):
@@ -27,8 +28,10 @@ def main():
     program, compare, directory = sys.argv[1:]
     results = pathlib.Path(directory) / "perf_smoke.json"
     results.unlink(missing_ok=True)
-    subprocess.run([program, "all", "--smoke", "--json", results], check=True,
+    drawing = results.with_suffix(".svg")
+    subprocess.run([program, "all", "--smoke", "--json", results, "--svg", drawing], check=True,
                    stdout=subprocess.DEVNULL)
+    xml.etree.ElementTree.parse(drawing)
     rows = json.loads(results.read_text(encoding="utf-8"), object_pairs_hook=once)
     check({row["bench"] for row in rows} == BENCHES, "a bench has no rows")
     for row in rows:
