@@ -87,8 +87,10 @@ LoadResult Load(const std::string& path) {
   if (auto* failure = std::get_if<LoadResult>(&file)) return std::move(*failure);
   LoadResult result = Parse(std::get<std::string>(file), path);
   if (!result.ok()) return result;
-  std::string& identity = result.config->gateway.identity;
-  identity = (std::filesystem::path(path).parent_path() / identity).string();
+  const auto directory = std::filesystem::path(path).parent_path();
+  for (std::string* file : {&result.config->gateway.identity, &result.config->libp2p.key}) {
+    if (!file->empty()) *file = (directory / *file).string();
+  }
   return result;
 }
 

@@ -114,6 +114,39 @@ struct Logging {
   std::string file;                    // empty: standard error
 };
 
+// A Circuit Relay v2. Durations and byte counts of 0 are unlimited.
+struct Libp2pRelay {
+  uint32_t reservations = 128;
+  uint32_t reservations_per_address = 8;
+  uint32_t reservations_per_prefix = 32;
+  std::chrono::milliseconds reservation_life = std::chrono::hours(1);
+  uint32_t circuits = 1024;
+  uint32_t circuits_per_peer = 16;
+  std::chrono::milliseconds circuit_duration = std::chrono::minutes(2);
+  uint64_t circuit_bytes = 131072;             // in each direction
+  uint64_t bytes_per_second_per_peer = 0;
+  uint64_t bytes_per_second = 0;
+  std::vector<std::string> allow_peers, deny_peers;   // libp2p peer ids, as text
+  std::vector<dataplane::Prefix> allow_prefixes, deny_prefixes;
+  bool operator==(const Libp2pRelay&) const = default;
+};
+
+// The libp2p service, on kernel TCP; there is none where `listen` is empty.
+struct Libp2p {
+  std::vector<dataplane::Endpoint> listen;     // port 0: a free one
+  std::vector<std::string> announce;           // multiaddrs, as text
+  std::string key;                   // private key file; empty: the gateway's identity
+  bool echo = true;
+  bool perf = false;
+  uint32_t connections = 1024;
+  uint32_t connections_per_address = 64;
+  uint32_t connections_per_prefix = 256;
+  uint32_t streams = 256;
+  std::chrono::milliseconds handshake_timeout{10'000};
+  std::chrono::milliseconds keep_alive{30'000};
+  std::optional<Libp2pRelay> relay;
+};
+
 struct Config {
   Gateway gateway;
   Crypto crypto;
@@ -121,6 +154,7 @@ struct Config {
   std::vector<Peer> peers;
   Limits limits;
   Sessions sessions;
+  Libp2p libp2p;
   Admin admin;
   Logging logging;
 };

@@ -104,6 +104,7 @@ Diff Compare(const Config& before, const Config& after) {
   ComparePeers(before.peers, after.peers, &diff);
   compare("limits", &before.limits, &after.limits);
   compare("sessions", &before.sessions, &after.sessions);
+  compare("libp2p", &before.libp2p, &after.libp2p);
   compare("admin", &before.admin, &after.admin);
   compare("logging", &before.logging, &after.logging);
   return diff;

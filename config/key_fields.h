@@ -15,6 +15,13 @@
 
 namespace noisegate::config {
 
+// Bounds of durations are in microseconds.
+inline constexpr int64_t kMicrosecond = 1;
+inline constexpr int64_t kMillisecond = 1'000;
+inline constexpr int64_t kSecond = 1'000'000;
+inline constexpr int64_t kHour = 3'600 * kSecond;
+inline constexpr int64_t kMaxPath = 4'095;  // bytes; PATH_MAX, with its final zero
+
 // The three accesses of a member pointer.
 template <typename C, typename T>
 C OwnerOf(T C::*);

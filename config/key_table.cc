@@ -5,18 +5,14 @@
 #include "config/config.h"
 #include "config/decoder.h"
 #include "config/key_fields.h"
+#include "config/libp2p_keys.h"
 #include "config/value.h"
 
 namespace noisegate::config {
 namespace {
 
-constexpr int64_t kMicrosecond = 1;
-constexpr int64_t kMillisecond = 1'000;
-constexpr int64_t kSecond = 1'000'000;
-constexpr int64_t kHour = 3'600 * kSecond;
 constexpr int64_t kMaxSocketPath = 107;    // sockaddr_un, with its final zero
 constexpr int64_t kMaxInterfaceName = 15;  // IFNAMSIZ, with its final zero
-constexpr int64_t kMaxPath = 4'095;
 constexpr int64_t kMaxName = 63;
 constexpr int64_t kMaxStripes = 64;
 constexpr int64_t kMaxAddresses = 16;
@@ -391,6 +387,7 @@ constexpr Key kRootKeys[] = {
     SectionField<&Config::limits>("limits", &kLimits, "What strangers and queues may use."),
     SectionField<&Config::sessions>("sessions", &kSessions,
                                     "How long sessions live; for tests, leave it alone."),
+    SectionField<&Config::libp2p>("libp2p", &kLibp2pSection, "A libp2p node on kernel TCP."),
     SectionField<&Config::admin>("admin", &kAdmin, "How to ask a running gateway."),
     SectionField<&Config::logging>("logging", &kLogging, "What it writes down."),
 };

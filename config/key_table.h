@@ -30,6 +30,7 @@ enum class Kind : uint8_t {
   kInterface,  // 192.0.2.1/24, an address and its network
   kMac,
   kEndpoint,  // 192.0.2.1:4242 or 192.0.2.1:4242-4249
+  kTcpMultiaddr,  // /ip4/192.0.2.1/tcp/4001 or /ip6/2001:db8::1/tcp/4001
   kPeerId,
   kEmpty,    // no value: the key alone says it
   kSection,  // a map with the keys of `section`

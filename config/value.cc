@@ -78,6 +78,25 @@ void DecodeParsed(Decoder& decoder, const Node& node, std::string_view what, T& 
   decoder.Report(node.line, Expected(what, node));
 }
 
+// "/ip4/192.0.2.1/tcp/4001"; port 0 is a free one.
+std::optional<dataplane::Endpoint> ParseTcpMultiaddr(std::string_view text) {
+  const bool v4 = text.starts_with("/ip4/");
+  if (!v4 && !text.starts_with("/ip6/")) return {};
+  text.remove_prefix(5);
+  constexpr std::string_view kTcp = "/tcp/";
+  const size_t tcp = text.find(kTcp);
+  if (tcp == std::string_view::npos) return {};
+  const auto address = dataplane::IpAddress::Parse(text.substr(0, tcp));
+  const std::string_view digits = text.substr(tcp + kTcp.size());
+  uint16_t port = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (!address.ok() || address->is_v4() != v4 || parsed.ec != std::errc() ||
+      parsed.ptr != digits.data() + digits.size() || (digits.size() > 1 && digits[0] == '0')) {
+    return {};
+  }
+  return dataplane::Endpoint{*address, port};
+}
+
 // A plain scalar wherever every reader of YAML takes it for this text, else in quotes.
 std::string PrintText(const std::string& text) {
   Node node;
@@ -238,6 +257,17 @@ void DecodeValue(Decoder& decoder, const Node& node, const Key& key,
   out = range;
 }
 
+void DecodeValue(Decoder& decoder, const Node& node, const Key&, dataplane::Endpoint& out) {
+  const auto endpoint = node.is_scalar() ? ParseTcpMultiaddr(node.text) : std::nullopt;
+  if (endpoint) {
+    out = *endpoint;
+  } else {
+    decoder.Report(
+        node.line,
+        Expected("a multiaddr such as /ip4/0.0.0.0/tcp/4001 or /ip6/::/tcp/4001", node));
+  }
+}
+
 void DecodeValue(Decoder& decoder, const Node& node, const Key&, crypto::PeerId& out) {
   DecodeParsed(decoder, node, "a peer id, the 43 characters that `noisegate id` prints", out);
 }
@@ -256,6 +286,10 @@ std::string EncodeValue(const Key&, const dataplane::Prefix& value) {
 }
 std::string EncodeValue(const Key&, const dataplane::EndpointRange& value) {
   return PrintText(value.ToString());
+}
+std::string EncodeValue(const Key&, const dataplane::Endpoint& value) {
+  return PrintText((value.address.is_v4() ? "/ip4/" : "/ip6/") + value.address.ToString() +
+                   "/tcp/" + std::to_string(value.port));
 }
 std::string EncodeValue(const Key&, const crypto::PeerId& value) {
   return PrintText(value.ToString());

@@ -27,6 +27,7 @@ void DecodeValue(Decoder&, const Node&, const Key&, dataplane::IpAddress& out);
 void DecodeValue(Decoder&, const Node&, const Key&, dataplane::MacAddress& out);
 void DecodeValue(Decoder&, const Node&, const Key&, dataplane::Prefix& out);
 void DecodeValue(Decoder&, const Node&, const Key&, dataplane::EndpointRange& out);
+void DecodeValue(Decoder&, const Node&, const Key&, dataplane::Endpoint& out);  // a multiaddr
 void DecodeValue(Decoder&, const Node&, const Key&, crypto::PeerId& out);
 
 std::string EncodeValue(const Key&, bool value);
@@ -36,6 +37,7 @@ std::string EncodeValue(const Key&, const dataplane::IpAddress& value);
 std::string EncodeValue(const Key&, const dataplane::MacAddress& value);
 std::string EncodeValue(const Key&, const dataplane::Prefix& value);
 std::string EncodeValue(const Key&, const dataplane::EndpointRange& value);
+std::string EncodeValue(const Key&, const dataplane::Endpoint& value);
 std::string EncodeValue(const Key&, const crypto::PeerId& value);
 
 // An integer between key.min and key.max; nullopt after a report.
@@ -55,8 +57,8 @@ concept Enum = std::is_enum_v<T>;
 template <typename T>
 concept Struct = std::same_as<T, Gateway> || std::same_as<T, Crypto> || std::same_as<T, Port> ||
     std::same_as<T, Neighbour> || std::same_as<T, StaticRoute> || std::same_as<T, Peer> ||
-    std::same_as<T, Limits> || std::same_as<T, Sessions> || std::same_as<T, Admin> ||
-    std::same_as<T, Logging>;
+    std::same_as<T, Limits> || std::same_as<T, Sessions> || std::same_as<T, Libp2p> ||
+    std::same_as<T, Libp2pRelay> || std::same_as<T, Admin> || std::same_as<T, Logging>;
 
 template <Integer T>
 void DecodeValue(Decoder& decoder, const Node& node, const Key& key, T& out) {

@@ -189,6 +189,13 @@ INSTANTIATE_TEST_SUITE_P(
          "host_addresses:",
          "neighbours: [{address: 10.1.0.7, mac: 02-00-00-00-00-07}]\n    host_addresses:",
          {{14, "ports[1].neighbours[0].mac", "a MAC address"}}},
+        {"multiaddr",
+         "peers:\n",
+         "libp2p: {listen: [/ip4/0.0.0.0/udp/4001, /ip6/192.0.2.1/tcp/1, /ip4/0.0.0.0/tcp/65536]}\n"
+         "peers:\n",
+         {{15, "libp2p.listen[0]", "a multiaddr such as /ip4/0.0.0.0/tcp/4001"},
+          {15, "libp2p.listen[1]", "a multiaddr"},
+          {15, "libp2p.listen[2]", "a multiaddr"}}},
         {"map_instead_of_list",
          "peers:\n",
          "logging: {level: info}\nlimits: []\npeers:\n",

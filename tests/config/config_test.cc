@@ -88,6 +88,21 @@ TEST(Config, ReadsEveryKindOfDevice) {
   }
 }
 
+TEST(Config, IsNoRelayUnlessItSaysSo) {
+  const auto without = Parse(Replaced("peers:\n", "libp2p: {listen: [/ip6/::/tcp/4001]}\npeers:\n"), "f");
+  ASSERT_TRUE(without.ok()) << Joined(without.problems);
+  ASSERT_EQ(without.config->libp2p.listen.size(), 1u);
+  EXPECT_EQ(without.config->libp2p.listen[0].port, 4001);
+  EXPECT_FALSE(without.config->libp2p.relay.has_value());
+  const auto with = Parse(
+      Replaced("peers:\n", "libp2p: {listen: [/ip4/0.0.0.0/tcp/0], relay: {circuits: 5}}\npeers:\n"),
+      "f");
+  ASSERT_TRUE(with.ok()) << Joined(with.problems);
+  ASSERT_TRUE(with.config->libp2p.relay.has_value());
+  EXPECT_EQ(with.config->libp2p.relay->circuits, 5u);
+  EXPECT_EQ(with.config->libp2p.relay->circuit_bytes, 131072u);
+}
+
 TEST(Config, ReadsDurationsExactly) {
   struct {
     const char* text;

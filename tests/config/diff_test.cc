@@ -101,6 +101,10 @@ TEST(Diff, ListsEachKeyUnderWhatAReloadMayDoToIt) {
       {"limits.queue_time", true, [](Config& c) { c.limits.queue_time = 2s; }},
       {"limits.inits_per_prefix", false, [](Config& c) { c.limits.inits_per_prefix = 7; }},
       {"sessions.life", false, [](Config& c) { c.sessions.life = 30s; }},
+      {"libp2p.relay", true, [](Config& c) { c.libp2p.relay.emplace(); }},
+      {"libp2p.listen", false,
+       [](Config& c) { c.libp2p.listen = {{*dataplane::IpAddress::Parse("::"), 4001}}; }},
+      {"libp2p.keep_alive", false, [](Config& c) { c.libp2p.keep_alive = 5s; }},
       {"admin.group", false, [](Config& c) { c.admin.group = "netops"; }},
       {"logging.level", true, [](Config& c) { c.logging.level = "debug"; }},
       {"logging.file", false, [](Config& c) { c.logging.file = "/var/log/noisegate"; }},
@@ -150,7 +154,7 @@ TEST(Diff, KnowsEverySectionOfTheTable) {
   std::set<std::string_view> names;
   for (const Key& key : RootSection().keys) names.insert(key.name);
   EXPECT_EQ(names, (std::set<std::string_view>{"gateway", "crypto", "ports", "peers", "limits",
-                                               "sessions", "admin", "logging"}));
+                                               "sessions", "libp2p", "admin", "logging"}));
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ class Example : public testing::Test {
     static const Peer peer;
     static const Neighbour neighbour;
     static const StaticRoute route;
+    static const Libp2pRelay relay;
     const std::vector<std::pair<std::string_view, const void*>> defaults = {
         {"gateway", &config.gateway},
         {"crypto", &config.crypto},
@@ -88,6 +89,8 @@ class Example : public testing::Test {
         {"peers", &peer},
         {"limits", &config.limits},
         {"sessions", &config.sessions},
+        {"libp2p", &config.libp2p},
+        {"relay", &relay},
         {"admin", &config.admin},
         {"logging", &config.logging}};
     std::vector<const Node*> nodes;

@@ -100,6 +100,9 @@ Json ScalarSchema(const Key& key) {
     case Kind::kEndpoint:
       return {{"type", "string"},
               {"pattern", "^([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}(-[0-9]{1,5})?$"}};
+    case Kind::kTcpMultiaddr:
+      return {{"type", "string"},
+              {"pattern", "^/(ip4/[0-9.]+|ip6/[0-9A-Fa-f:.]+)/tcp/[0-9]{1,5}$"}};
     case Kind::kPeerId:
       return {{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{43}$"}};
     case Kind::kEmpty:
@@ -134,12 +137,14 @@ const void* DefaultsOf(const Section& section) {
   static const Peer peer;
   static const Neighbour neighbour;
   static const StaticRoute route;
+  static const Libp2pRelay relay;
   const std::vector<std::pair<std::string_view, const void*>> structs = {
       {"the config", &config},    {"gateway", &config.gateway},
       {"crypto", &config.crypto}, {"a port", &port},
       {"a device", &port},        {"a neighbour", &neighbour},
       {"a route", &route},        {"a peer", &peer},
       {"limits", &config.limits}, {"sessions", &config.sessions},
+      {"libp2p", &config.libp2p}, {"a libp2p relay", &relay},
       {"admin", &config.admin},   {"logging", &config.logging}};
   for (const auto& [name, defaults] : structs) {
     if (name == section.name) return defaults;
