@@ -173,6 +173,92 @@ void AddTell(CLI::App& app, std::function<int()>* run) {
   });
 }
 
+void AddP2pDial(CLI::App& p2p, std::function<int()>* run) {
+  static P2pDialOptions options;
+  CLI::App* command = p2p.add_subcommand(
+      "dial",
+      "Connects to a libp2p peer, directly or through a relay, and uses one of its protocols.\n"
+      "Prints each phase with its time as it completes. Exits with 0 only if all of it worked.");
+  command->add_option("MULTIADDR", options.address, "Such as /ip4/192.0.2.1/tcp/4001/p2p/ID")
+      ->required()
+      ->type_name("");
+  command->add_option("PROTOCOL", options.what, "ping, echo, perf or id [ping]")
+      ->check(CLI::IsMember({"ping", "echo", "perf", "id"}).description(""))
+      ->type_name("");
+  command->add_option("--key", options.key, "Private key file, as keygen makes it [a fresh one]")
+      ->type_name("FILE");
+  command->add_option("--count", options.count, "ping: how many [3]")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  command->add_option("--size", options.size, "echo: bytes on each stream, or request [65536]")
+      ->type_name("BYTES");
+  command
+      ->add_option("--requests", options.requests,
+                   "echo: send so many of them one after the other, and tell their times")
+      ->type_name("N");
+  command->add_option("--streams", options.streams, "echo: streams at once [1]")
+      ->check(CLI::Range(1, 256).description(""))
+      ->type_name("N");
+  command->add_option("--upload", options.upload, "perf: bytes to send [1048576]")
+      ->type_name("BYTES");
+  command->add_option("--download", options.download, "perf: bytes to ask for [1048576]")
+      ->type_name("BYTES");
+  AddDuration(command, "--hold", &options.hold, "Keep the connection so long before the end");
+  AddDuration(command, "--timeout", &options.timeout, "Time for each step up to the stream");
+  AddDuration(command, "--keep-alive", &options.keep_alive, "How often to ask a quiet peer");
+  command->callback([run] { *run = [] { return P2pDial(options); }; });
+}
+
+void AddP2pListen(CLI::App& p2p, std::function<int()>* run) {
+  static P2pListenOptions options;
+  CLI::App* command = p2p.add_subcommand(
+      "listen",
+      "Serves ping, identify, echo and perf to libp2p peers; needs no config and no privileges.\n"
+      "Prints LISTEN MULTIADDR for each address once ready.");
+  command
+      ->add_option("MULTIADDR", options.addresses,
+                   "Such as /ip4/0.0.0.0/tcp/4001 (port 0 for a free one), or\n"
+                   "/ip4/192.0.2.1/tcp/4001/p2p/RELAY/p2p-circuit to be reached through a relay")
+      ->required()
+      ->type_name("");
+  command->add_option("--key", options.key, "Private key file, as keygen makes it [a fresh one]")
+      ->type_name("FILE");
+  AddDuration(command, "--timeout", &options.timeout, "Time for each step up to the stream");
+  AddDuration(command, "--keep-alive", &options.keep_alive, "How often to ask a quiet peer");
+  CLI::Option* relay =
+      command->add_flag("--relay", options.relay, "Be a Circuit Relay v2 for anyone");
+  command
+      ->add_option("--relay-reservations", options.relay_reservations,
+                   "Peers that may be reached through it at once [128]")
+      ->needs(relay)
+      ->type_name("N");
+  AddDuration(command, "--relay-duration", &options.relay_duration,
+              "Life of a circuit; 0s: unlimited")
+      ->needs(relay);
+  command
+      ->add_option("--relay-bytes", options.relay_bytes,
+                   "Bytes of a circuit in each direction; 0: unlimited [131072]")
+      ->needs(relay)
+      ->type_name("BYTES");
+  command
+      ->add_option("--relay-rate", options.relay_rate,
+                   "Bytes a second of all circuits; 0: unlimited [0]")
+      ->needs(relay)
+      ->type_name("BYTES");
+  command->add_option("--relay-deny", options.relay_deny, "Refuse this peer; may be repeated")
+      ->needs(relay)
+      ->type_name("PEERID")
+      ->allow_extra_args(false);
+  command->callback([run] { *run = [] { return P2pListen(options); }; });
+}
+
+void AddP2p(CLI::App& app, std::function<int()>* run) {
+  CLI::App* p2p = app.add_subcommand("p2p", "Speaks libp2p over kernel TCP.");
+  p2p->require_subcommand(1);
+  AddP2pDial(*p2p, run);
+  AddP2pListen(*p2p, run);
+}
+
 #ifdef NOISEGATE_WITH_GATEWAY
 
 void AddRun(CLI::App& app, std::function<int()>* run) {
@@ -195,12 +281,12 @@ void AddShow(CLI::App& app, std::function<int()>* run) {
   CLI::App* command = app.add_subcommand("show", "Shows what a running gateway does.");
   command
       ->add_option("WHAT", options.what,
-                   "overview, peers, sessions, ports, workers or drops [overview]")
-      ->check(CLI::IsMember({"overview", "peers", "sessions", "ports", "workers", "drops"})
+                   "overview, peers, sessions, ports, workers, drops or relay [overview]")
+      ->check(CLI::IsMember({"overview", "peers", "sessions", "ports", "workers", "drops", "relay"})
                   .description(""))
       ->type_name("");
   command->add_flag("--json", options.json, "For programs");
-  command->add_flag("--all", options.all, "With drops: also the reasons that dropped nothing");
+  command->add_flag("--all", options.all, "With drops and relay: also the reasons that count nothing");
   AddSocket(command, &options.socket);
   command->callback([run] { *run = [] { return Show(options); }; });
 }
@@ -264,6 +350,7 @@ int main(int argc, char** argv) {
   AddId(app, &run);
   AddListen(app, &run);
   AddTell(app, &run);
+  AddP2p(app, &run);
 
   try {
     app.parse(argc, argv);

@@ -96,6 +96,11 @@ absl::Status DropWorkerPrivileges(const PrivilegeOptions& options) {
   return DropInterruptThread();
 }
 
+absl::Status DropThreadPrivileges() {
+  if (KeepNothing(nullptr) != 0) return absl::InternalError("a thread keeps its capabilities");
+  return absl::OkStatus();
+}
+
 absl::Status DropPrivileges(const PrivilegeOptions& options) {
   if (options.user) {
     if (auto became = BecomeUser(*options.user); !became.ok()) return became;

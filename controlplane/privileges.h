@@ -27,6 +27,9 @@ struct PrivilegeOptions {
 // leaves that to DropPrivileges(), whose change of user does it for all threads at once.
 absl::Status DropWorkerPrivileges(const PrivilegeOptions& options);
 
+// Takes every capability from the calling thread: for those that are not DPDK's.
+absl::Status DropThreadPrivileges();
+
 // Nobody may read the process's memory from now on, by ptrace or core dump (PR_SET_DUMPABLE).
 // NotFound for an unknown user.
 absl::Status DropPrivileges(const PrivilegeOptions& options);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/libp2p/snapshot.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/drop_reason.h"
 
@@ -90,6 +91,7 @@ struct Snapshot {
   std::vector<PortSnapshot> ports;
   std::vector<WorkerSnapshot> workers;
   std::vector<DropSnapshot> drops;  // every reason, in the order of the table
+  libp2p::ServiceSnapshot libp2p;
 };
 
 // Rates over about a second, from counters sampled whenever one is due.

@@ -122,11 +122,48 @@ Json ToJson(const DropSnapshot& drop) {
   return {{"reason", text.name}, {"packets", drop.packets}, {"meaning", text.meaning}};
 }
 
+Json ToJson(const libp2p::RelayPeerSnapshot& peer) {
+  return {{"peer", peer.peer},
+          {"reservation_seconds", OrNull(peer.reservation_seconds)},
+          {"circuits", peer.circuits},
+          {"circuits_opened", peer.circuits_opened},
+          {"sent_bytes", peer.sent_bytes},
+          {"received_bytes", peer.received_bytes},
+          {"circuit_seconds", peer.circuit_seconds},
+          {"refused", peer.refused}};
+}
+
+Json ToJson(const libp2p::OutcomeSnapshot& outcome) {
+  return {{"outcome", outcome.outcome}, {"count", outcome.count}, {"meaning", outcome.meaning}};
+}
+
 template <typename Row>
 Json ToJson(const std::vector<Row>& rows) {
   Json array = Json::array();
   for (const Row& row : rows) array.push_back(ToJson(row));
   return array;
+}
+
+Json ToJson(const libp2p::ServiceSnapshot& s) {
+  return {{"peer_id", s.peer_id.empty() ? Json(nullptr) : Json(s.peer_id)},
+          {"listen", s.listen},
+          {"connections", s.connections},
+          {"half_open", s.half_open},
+          {"queued_bytes", s.queued_bytes},
+          {"accepted", s.accepted},
+          {"secured", s.secured},
+          {"refused", s.refused},
+          {"negotiation_failed", s.negotiation_failed},
+          {"handshake_failed", s.handshake_failed},
+          {"muxer_failed", s.muxer_failed},
+          {"relay", s.relay},
+          {"reservations", s.reservations},
+          {"max_reservations", s.max_reservations},
+          {"circuits", s.circuits},
+          {"max_circuits", s.max_circuits},
+          {"relayed_bytes", s.relayed_bytes},
+          {"outcomes", ToJson(s.outcomes)},
+          {"peers", ToJson(s.peers)}};
 }
 
 }  // namespace
@@ -145,6 +182,8 @@ absl::StatusOr<std::string> SnapshotJson(const Snapshot& snapshot, std::string_v
     content = ToJson(snapshot.workers);
   } else if (section == "drops") {
     content = ToJson(snapshot.drops);
+  } else if (section == "relay") {
+    content = ToJson(snapshot.libp2p);
   } else {
     return absl::InvalidArgumentError(absl::StrCat("there is no section ", std::string(section)));
   }

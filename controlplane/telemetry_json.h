@@ -12,8 +12,8 @@
 
 namespace noisegate::controlplane {
 
-inline constexpr std::array<std::string_view, 6> kSnapshotSections = {
-    "overview", "peers", "sessions", "ports", "workers", "drops"};
+inline constexpr std::array<std::string_view, 7> kSnapshotSections = {
+    "overview", "peers", "sessions", "ports", "workers", "drops", "relay"};
 
 // One section as {"SECTION": …} on one line. InvalidArgument for an unknown one.
 absl::StatusOr<std::string> SnapshotJson(const Snapshot& snapshot, std::string_view section);

@@ -12,12 +12,15 @@ packages=(
   g++ cmake ninja-build pkg-config ccache
   libdpdk-dev libipsec-mb-dev libsodium-dev nettle-dev libssl-dev
   libabsl-dev libprotobuf-dev protobuf-compiler
-  libyaml-dev libcli11-dev libspdlog-dev
+  libyaml-dev libcli11-dev libspdlog-dev libasio-dev
   libmnl-dev libsystemd-dev libcap-ng-dev
   # to test and to measure
   libgtest-dev libbenchmark-dev nlohmann-json3-dev valgrind
   iproute2 iputils-ping ethtool tcpdump curl procps python3
 )
+
+# js-libp2p, which the libp2p node is tested against, runs on Node.js; one from elsewhere will do.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then packages+=(nodejs npm); fi
 
 missing() {
   local installed

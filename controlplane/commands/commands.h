@@ -73,6 +73,38 @@ struct TellOptions {
 };
 int Tell(const TellOptions& options);
 
+// --- libp2p over kernel TCP ---
+
+struct P2pDialOptions {
+  std::string address;             // a multiaddr
+  std::string what = "ping";       // ping, echo, perf, id
+  std::string key;                 // private key file; empty: a fresh identity
+  uint64_t count = 3;              // pings
+  uint64_t requests = 0;           // of echo, one after the other on one stream; 0: bulk
+  uint64_t size = 65'536;          // bytes that echo sends on each stream
+  uint32_t streams = 1;            // of echo, at once
+  uint64_t upload = 1 << 20;       // bytes of perf
+  uint64_t download = 1 << 20;
+  std::chrono::microseconds hold = std::chrono::seconds(0);  // idle time before the connection ends
+  std::chrono::microseconds timeout = std::chrono::seconds(10);  // of each step up to the stream
+  std::chrono::microseconds keep_alive = std::chrono::seconds(30);
+};
+int P2pDial(const P2pDialOptions& options);
+
+struct P2pListenOptions {
+  std::vector<std::string> addresses;  // multiaddrs; …/p2p/RELAY/p2p-circuit reserves a place there
+  std::string key;                     // private key file; empty: a fresh identity
+  std::chrono::microseconds timeout = std::chrono::seconds(10);
+  std::chrono::microseconds keep_alive = std::chrono::seconds(30);
+  bool relay = false;
+  uint32_t relay_reservations = 128;
+  std::chrono::microseconds relay_duration = std::chrono::minutes(2);  // 0: unlimited
+  uint64_t relay_bytes = 131'072;                                      // 0: unlimited
+  uint64_t relay_rate = 0;                                             // bytes a second; 0: unlimited
+  std::vector<std::string> relay_deny;  // peer ids
+};
+int P2pListen(const P2pListenOptions& options);
+
 // --- The gateway; only where built with DPDK ---
 
 inline constexpr char kDefaultAdminSocket[] = "/run/noisegate/admin.sock";
@@ -83,9 +115,9 @@ struct RunOptions {
 int Run(const RunOptions& options);
 
 struct ShowOptions {
-  std::string what = "overview";  // overview, peers, sessions, ports, workers, drops
+  std::string what = "overview";  // overview, peers, sessions, ports, workers, drops, relay
   bool json = false;
-  bool all = false;  // drops: reasons with no packets, too
+  bool all = false;  // drops and relay: reasons that count nothing, too
   std::string socket = kDefaultAdminSocket;
 };
 int Show(const ShowOptions& options);

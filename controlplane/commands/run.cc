@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
@@ -6,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,6 +20,8 @@
 #include "controlplane/control_loop.h"
 #include "controlplane/gateway.h"
 #include "controlplane/gateway_plan.h"
+#include "controlplane/libp2p/relay_policy.h"
+#include "controlplane/libp2p/service.h"
 #include "controlplane/log.h"
 #include "controlplane/privileges.h"
 #include "crypto/key.h"
@@ -77,7 +81,10 @@ controlplane::PrivilegeOptions PrivilegesFor(const config::Config& config) {
 class GatewayProcess {
  public:
   GatewayProcess(std::string config_path, sigset_t signals)
-      : config_path_(std::move(config_path)), signals_(signals) {}
+      : config_path_(std::move(config_path)), signals_(signals) {
+    CPU_ZERO(&cpus_);
+    sched_getaffinity(0, sizeof(cpus_), &cpus_);
+  }
   ~GatewayProcess() {
     if (signal_fd_ >= 0) close(signal_fd_);
   }
@@ -89,16 +96,20 @@ class GatewayProcess {
 
  private:
   absl::Status StartGateway(const config::Config& config);
+  absl::Status StartLibp2p(const config::Config& config);
   absl::Status StartLoop(const config::Config& config);
   void HandleSignal();
   controlplane::ReloadResult Reload();
+  absl::Status Apply(const config::Config& config);
   void SayGoodbye();
 
   const std::string config_path_;
   sigset_t signals_;
+  cpu_set_t cpus_;  // that the process may run on, before DPDK pins threads
   int signal_fd_ = -1;
   std::unique_ptr<ControlLoop> loop_;
   std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<libp2p::Service> libp2p_;  // none without libp2p.listen
   std::unique_ptr<AdminServer> admin_;
 };
 
@@ -107,6 +118,7 @@ absl::Status GatewayProcess::Start(const config::Config& config) {
   if (auto done = controlplane::ForbidGains(); !done.ok()) return done;
   controlplane::NameControlThread();
   if (auto started = StartGateway(config); !started.ok()) return started;
+  if (auto started = StartLibp2p(config); !started.ok()) return started;
   if (auto started = StartLoop(config); !started.ok()) return started;
   return controlplane::DropPrivileges(privileges);
 }
@@ -130,13 +142,37 @@ absl::Status GatewayProcess::StartGateway(const config::Config& config) {
   return gateway_->Start(Now());
 }
 
+absl::Status GatewayProcess::StartLibp2p(const config::Config& config) {
+  if (config.libp2p.listen.empty()) return absl::OkStatus();
+  const std::string& file =
+      config.libp2p.key.empty() ? config.gateway.identity : config.libp2p.key;
+  auto key = crypto::PrivateKey::Load(file, crypto::KeyUse::kLibp2p);
+  if (!key.ok()) return key.status();
+  auto started = libp2p::Service::Start(config.libp2p, *std::move(key), [cpus = cpus_] {
+    // Not on the control thread's CPU, which it would inherit; and it needs no privileges.
+    sched_setaffinity(0, sizeof(cpus), &cpus);
+    // A thread that faces strangers with more than it needs is worse than none.
+    if (!controlplane::DropThreadPrivileges().ok()) std::abort();
+  });
+  if (!started.ok()) return started.status();
+  libp2p_ = *std::move(started);
+  for (const std::string& address : libp2p_->Snapshot().listen) {
+    Log(LogLevel::kInfo, absl::StrCat("libp2p listens on ", address));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status GatewayProcess::StartLoop(const config::Config& config) {
   auto loop = ControlLoop::Create();
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
 
   controlplane::AdminCommands commands;
-  commands.snapshot = [this] { return gateway_->TakeSnapshot(Now()); };
+  commands.snapshot = [this] {
+    controlplane::Snapshot snapshot = gateway_->TakeSnapshot(Now());
+    if (libp2p_ != nullptr) snapshot.libp2p = libp2p_->Snapshot();
+    return snapshot;
+  };
   commands.reload = [this] { return Reload(); };
   auto admin = AdminServer::Listen({config.admin.socket, config.admin.group},
                                    [commands](std::string_view request) {
@@ -173,6 +209,7 @@ void GatewayProcess::SayGoodbye() {
   gateway_->SayGoodbye(Now());
   const TimePoint end = Now() + kGoodbyeTime;
   while (Now() < end) loop_->RunOnce();
+  if (libp2p_ != nullptr) libp2p_->Stop();
   gateway_->Stop();
   Log(LogLevel::kInfo, "gateway has stopped");
 }
@@ -185,6 +222,14 @@ void GatewayProcess::HandleSignal() {
     }
     (void)Reload();  // which says in the log how it went
   }
+}
+
+absl::Status GatewayProcess::Apply(const config::Config& config) {
+  auto relay = libp2p::RelayOptionsOf(config.libp2p.relay);
+  if (!relay.ok()) return relay.status();
+  if (auto status = gateway_->Reload(Now(), config); !status.ok()) return status;
+  if (libp2p_ != nullptr) libp2p_->SetRelay(*std::move(relay));
+  return absl::OkStatus();
 }
 
 controlplane::ReloadResult GatewayProcess::Reload() {
@@ -201,7 +246,7 @@ controlplane::ReloadResult GatewayProcess::Reload() {
     for (const config::Problem& problem : loaded.problems) {
       result.problems.push_back(problem.ToString());
     }
-  } else if (auto status = gateway_->Reload(Now(), *loaded.config); !status.ok()) {
+  } else if (auto status = Apply(*loaded.config); !status.ok()) {
     result.error = absl::StrCat("the config was not applied: ", status.message());
   } else {
     (void)controlplane::SetLogLevel(

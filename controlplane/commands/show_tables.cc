@@ -127,6 +127,42 @@ std::string Drops(const Json& rows, bool all) {
   return table.empty() ? "nothing was dropped\n" : table.ToString();
 }
 
+std::string Relay(const Json& r, bool all) {
+  if (r.at("peer_id").is_null()) return "there is no libp2p here (libp2p.listen)\n";
+  std::string text;
+  const auto line = [&](std::string label, const std::string& value) {
+    label.resize(14, ' ');
+    text += label + value + "\n";
+  };
+  const auto count = [&](const char* key) { return CountText(Number(r, key)); };
+  line("peer id", Text(r, "peer_id"));
+  line("listens on", Joined(r.at("listen")));
+  line("connections", Text(r, "connections") + " open, " + Text(r, "half_open") + " half-open, " +
+                          count("accepted") + " accepted, " + count("refused") + " refused");
+  line("failed", count("negotiation_failed") + " negotiations, " + count("handshake_failed") +
+                     " handshakes, " + count("muxer_failed") + " muxers");
+  if (!r.at("relay").get<bool>()) return text + "relay         off (libp2p.relay)\n";
+  line("reservations", Text(r, "reservations") + " of " + Text(r, "max_reservations"));
+  line("circuits", Text(r, "circuits") + " of " + Text(r, "max_circuits"));
+  line("relayed", BytesText(Number(r, "relayed_bytes")));
+  Table outcomes({"REQUESTS", ">COUNT", "MEANING"});
+  for (const Json& row : r.at("outcomes")) {
+    if (!all && Number(row, "count") == 0) continue;
+    outcomes.Add({Text(row, "outcome"), Text(row, "count"), Text(row, "meaning")});
+  }
+  if (!outcomes.empty()) text += "\n" + outcomes.ToString();
+  Table peers({"PEER", ">RESERVED FOR", ">CIRCUITS", ">OPENED", ">SENT", ">RECEIVED", ">REFUSED"});
+  for (const Json& row : r.at("peers")) {
+    const Json& left = row.at("reservation_seconds");
+    peers.Add({Text(row, "peer"), left.is_null() ? "-" : SecondsText(left.get<double>()),
+               Text(row, "circuits"), Text(row, "circuits_opened"),
+               BytesText(Number(row, "sent_bytes")), BytesText(Number(row, "received_bytes")),
+               Text(row, "refused")});
+  }
+  if (!peers.empty()) text += "\n" + peers.ToString();
+  return text;
+}
+
 absl::StatusOr<Json> ParseAnswer(const std::string& answer) {
   Json parsed = Json::parse(answer, nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object() || !parsed.contains("ok")) {
@@ -153,6 +189,7 @@ absl::StatusOr<std::string> ShowAsTable(const std::string& answer, std::string_v
     if (section == "ports") return Ports(parsed->at("ports"));
     if (section == "workers") return Workers(parsed->at("workers"));
     if (section == "drops") return Drops(parsed->at("drops"), all);
+    if (section == "relay") return Relay(parsed->at("relay"), all);
   } catch (const Json::exception& error) {
     return absl::InternalError(absl::StrCat("the gateway is of another version: ", error.what()));
   }

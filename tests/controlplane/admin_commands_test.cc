@@ -98,6 +98,11 @@ TEST_F(AdminCommandsTest, SectionsHaveTheKeysThatProgramsRelyOn) {
        {"index", "lcore", "udp_port", "busy", "sealed", "opened", "relayed", "delivered",
         "handed_over", "punted", "loops", "busy_loops", "sleeps"}},
       {"drops", {"reason", "packets", "meaning"}},
+      {"relay",
+       {"peer_id", "listen", "connections", "half_open", "queued_bytes", "accepted", "secured",
+        "refused", "negotiation_failed", "handshake_failed", "muxer_failed", "relay",
+        "reservations", "max_reservations", "circuits", "max_circuits", "relayed_bytes", "outcomes",
+        "peers"}},
   };
   for (const auto& [section, keys] : want) {
     const Json answer = Ask(R"({"command":"show","section":")" + section + "\"}");

@@ -1,0 +1,270 @@
+#include "controlplane/libp2p/connection.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controlplane/libp2p/multistream.h"
+
+namespace noisegate::libp2p {
+namespace {
+
+// What one read brings is accepted in one go, so the limit on open streams is the one that counts.
+YamuxOptions MuxerOptions(YamuxOptions options) {
+  options.max_pending_accept = options.max_inbound_streams;
+  return options;
+}
+
+absl::Status TextStatus(absl::StatusCode code, std::string_view text) {
+  return absl::Status(code, absl::string_view(text.data(), text.size()));
+}
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::Start(const Executor& executor, ConnectionInfo info,
+                                              Upgraded upgraded, const ConnectionOptions& options,
+                                              ConnectionOwner& owner) {
+  const std::vector<uint8_t> text = std::move(upgraded.text);
+  std::shared_ptr<Connection> connection(
+      new Connection(executor, std::move(info), std::move(upgraded), options, owner));
+  if (!text.empty()) connection->Receive(text);
+  const auto spawn = [&](Task<void> (Connection::*loop)()) {
+    asio::co_spawn(
+        executor, [connection, loop]() { return (connection.get()->*loop)(); },
+        [connection](const std::exception_ptr& error) {
+          if (error) connection->Close(absl::InternalError("out of memory"));
+        });
+  };
+  spawn(&Connection::ReadLoop);
+  spawn(&Connection::WriteLoop);
+  spawn(&Connection::TimerLoop);
+  return connection;
+}
+
+Connection::Connection(const Executor& executor, ConnectionInfo info, Upgraded upgraded,
+                       const ConnectionOptions& options, ConnectionOwner& owner)
+    : executor_(executor),
+      info_(std::move(info)),
+      options_(options),
+      owner_(&owner),
+      transport_(std::move(upgraded.transport)),
+      sealer_(std::move(upgraded.sealer)),
+      opener_(std::move(upgraded.opener)),
+      mux_(info_.inbound ? YamuxRole::kServer : YamuxRole::kClient,
+           MuxerOptions(options.yamux), Now()),
+      output_(executor),
+      ended_(executor),
+      timer_(executor) {}
+
+Connection::~Connection() = default;
+
+Task<void> Connection::ReadLoop() {
+  while (!closed_) {
+    const IoResult read = co_await transport_->ReadSome(opener_.Prepare());
+    if (closed_) break;
+    if (!read.status.ok()) {
+      Close(read.status);
+      break;
+    }
+    if (read.size == 0) {
+      Close(opener_.at_boundary() ? absl::UnavailableError("the peer closed the connection")
+                                  : absl::UnavailableError("the connection ended inside a frame"));
+      break;
+    }
+    opener_.Commit(read.size);
+    const NoiseOpened opened = opener_.Open();
+    const TimePoint now = Now();
+    for (const std::span<const uint8_t> text : opened.texts) mux_.Receive(text, now);
+    if (opened.error != NoiseError::kNone) {
+      Close(TextStatus(absl::StatusCode::kUnauthenticated, ToString(opened.error)));
+      break;
+    }
+    Pump();
+  }
+}
+
+void Connection::Receive(std::span<const uint8_t> text) { mux_.Receive(text, Now()); }
+
+bool Connection::FillBurst() {
+  const TimePoint now = Now();
+  while (mux_.HasOutput()) {
+    const std::span<uint8_t> room =
+        sealer_.Prepare(std::max(mux_.OutputSize(), kMinYamuxRoom));
+    if (room.empty()) break;
+    const size_t size = mux_.Pull(room, now);
+    sealer_.Commit(size);
+    if (size == 0) break;
+  }
+  if (sealer_.Seal() != NoiseError::kNone) {
+    Close(absl::ResourceExhaustedError("the channel's nonces are used up"));
+    return false;
+  }
+  return !sealer_.sealed().empty();
+}
+
+Task<void> Connection::WriteLoop() {
+  while (!closed_) {
+    const bool filled = FillBurst();
+    // Streams that waited for room in the queue may go on.
+    Pump();
+    if (!filled) {
+      if (closed_) break;
+      if (mux_.error() != YamuxError::kNone) {
+        Close(TextStatus(absl::StatusCode::kInvalidArgument, ToString(mux_.error())));
+        break;
+      }
+      if (closing_) {
+        transport_->CloseWrite();
+        Close(absl::CancelledError("closed"));
+        break;
+      }
+      output_waiting_ = true;
+      co_await output_.Wait();
+      output_waiting_ = false;
+      continue;
+    }
+    while (!closed_ && !sealer_.sealed().empty()) {
+      const IoResult written = co_await transport_->WriteSome(sealer_.sealed());
+      if (closed_) break;
+      if (!written.status.ok()) {
+        Close(written.status);
+        break;
+      }
+      sealer_.Consume(written.size);
+    }
+  }
+}
+
+Task<void> Connection::TimerLoop() {
+  while (!closed_) {
+    timer_.expires_at(mux_.NextDeadline().value_or(TimePoint::max()));
+    asio::error_code moved;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, moved));
+    if (closed_) break;
+    mux_.HandleTimeout(Now());
+    Pump();
+  }
+}
+
+void Connection::Pump() {
+  if (closed_) return;
+  while (const auto event = mux_.PollStream()) {
+    HandleEvent(*event);
+    if (closed_) return;
+  }
+  if (output_waiting_ && (mux_.HasOutput() || mux_.error() != YamuxError::kNone)) {
+    output_waiting_ = false;
+    output_.Notify();
+  }
+  const auto deadline = mux_.NextDeadline();
+  if (deadline && *deadline < timer_.expiry()) timer_.cancel();
+}
+
+void Connection::HandleEvent(const YamuxStreamEvent& event) {
+  if (event.opened) {
+    if (const auto old = streams_.find(event.stream); old != streams_.end()) {
+      // A number used twice: whoever holds the first stream must not touch the second.
+      old->second->Detach();
+      streams_.erase(old);
+    }
+    if (event.reset) return;
+    if (closing_) {
+      mux_.Reset(event.stream);
+      return;
+    }
+    mux_.Accept(event.stream);
+    auto stream = std::make_shared<Stream>(shared_from_this(), event.stream);
+    if (event.finished) stream->finished_ = true;
+    asio::co_spawn(executor_, ServeInbound(std::move(stream)), asio::detached);
+    return;
+  }
+  const auto found = streams_.find(event.stream);
+  if (found != streams_.end()) found->second->Handle(event);
+}
+
+Task<void> Connection::ServeInbound(std::shared_ptr<Stream> stream) {
+  if (closed_) co_return;
+  stream->SetTimeLimit(options_.negotiation_timeout);
+  MultistreamListener listener(owner_->ProtocolsFor(*this));
+  while (listener.state() == MultistreamState::kRunning) {
+    const bool some = co_await stream->WaitReadable();
+    if (stream->gone()) co_return;
+    if (some) {
+      mux_.Consume(stream->id(), listener.Receive(mux_.Readable(stream->id())));
+      Pump();
+    } else {
+      listener.ReceiveEnd();
+    }
+    const absl::Status sent = co_await stream->Write(listener.TakeOutput());
+    if (!sent.ok()) co_return;
+  }
+  if (listener.state() != MultistreamState::kAgreed || closed_) co_return;
+  stream->ClearTimeLimit();
+  stream->protocol_ = listener.protocol();
+  co_await owner_->HandleStream(std::move(stream));
+}
+
+Task<absl::StatusOr<std::shared_ptr<Stream>>> Connection::OpenStream(
+    std::string_view protocol) {
+  const std::string wanted(protocol);
+  if (closed_) co_return status_;
+  const auto id = mux_.OpenStream();
+  if (!id.ok()) co_return id.status();
+  auto stream = std::make_shared<Stream>(shared_from_this(), *id);
+  stream->SetTimeLimit(options_.negotiation_timeout);
+  MultistreamDialler dialler(std::vector<std::string>(1, wanted));
+  for (;;) {
+    absl::Status sent = co_await stream->Write(dialler.TakeOutput());
+    if (!sent.ok()) co_return sent;
+    if (dialler.state() != MultistreamState::kRunning) break;
+    const bool some = co_await stream->WaitReadable();
+    if (stream->gone()) co_return stream->Gone();
+    if (some) {
+      mux_.Consume(*id, dialler.Receive(mux_.Readable(*id)));
+      Pump();
+    } else {
+      dialler.ReceiveEnd();
+    }
+  }
+  stream->ClearTimeLimit();
+  if (dialler.state() == MultistreamState::kFailed) {
+    co_return absl::UnimplementedError(
+        absl::StrCat(std::string(ToString(dialler.error())), " (", wanted, ")"));
+  }
+  stream->protocol_ = dialler.protocol();
+  co_return stream;
+}
+
+void Connection::CloseGracefully(std::chrono::milliseconds patience) {
+  if (closed_ || closing_) return;
+  closing_ = true;
+  mux_.GoAway(YamuxGoAway::kNormal);
+  goodbye_.emplace(executor_, patience, [self = weak_from_this()] {
+    if (const auto connection = self.lock()) connection->Close(absl::CancelledError("closed"));
+  });
+  Pump();
+}
+
+void Connection::Close(absl::Status why) {
+  if (closed_) return;
+  const auto keep = shared_from_this();
+  closed_ = true;
+  status_ = std::move(why);
+  transport_->Close();
+  const auto streams = std::exchange(streams_, {});
+  for (const auto& [id, stream] : streams) stream->Detach();
+  timer_.cancel();
+  output_.Notify();
+  ended_.Notify();
+  goodbye_.reset();
+  std::exchange(owner_, nullptr)->HandleClosed(*this);
+}
+
+Task<void> Connection::WaitClosed() {
+  while (!closed_) co_await ended_.Wait();
+}
+
+}  // namespace noisegate::libp2p
