@@ -8,19 +8,16 @@
 #   --json FILE  also write the results, for scripts/bench_compare.py
 #   --svg FILE   also draw them
 #
-# Without a name: all. Needs neither root nor hugepages; uses hugepages where enough are free.
+# Without a name first: all. Needs neither root nor hugepages; uses hugepages where enough are free.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 main() {
-  local arguments=("$@") names=0 argument
-  for argument in "$@"; do
-    case $argument in
-      -h | --help) usage; exit ;;
-      [a-z]*) names=1 ;;
-    esac
-  done
-  if ((names == 0)); then arguments=(all "$@"); fi
+  local arguments=("$@")
+  case ${1:-} in
+    -h | --help) usage; exit ;;
+    '' | -*) arguments=(all "$@") ;;
+  esac
   "$root/scripts/install-deps.sh"
   build release noisegate-perf
   "$root/build/release/perf/noisegate-perf" "${arguments[@]}"
