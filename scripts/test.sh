@@ -92,7 +92,7 @@ main() {
   fi
   if ((netns)); then
     [[ $(id -u) == 0 ]] || say "not root: the tests in network namespaces will be skipped"
-    run "network namespaces" release --label-regex netns --parallel 2
+    run "network namespaces" release --label-regex netns
   fi
 
   say "done"
