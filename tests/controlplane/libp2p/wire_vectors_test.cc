@@ -22,7 +22,8 @@ json Load(const std::string& name) {
 }
 
 TEST(PeerIdVectors, EveryTextOfEveryKeyTypeIsTheSameId) {
-  for (const json& v : Load("peer-ids.json")["keys"]) {
+  const json file = Load("peer-ids.json");
+  for (const json& v : file["keys"]) {
     SCOPED_TRACE(v["name"].get<std::string>());
     const crypto::PublicKey key = DecodePublicKey(Hex(v["public_key_pb"])).value();
     EXPECT_EQ(ToHex(EncodePublicKey(key)), v["public_key_pb"]);
@@ -43,7 +44,8 @@ TEST(PeerIdVectors, EveryTextOfEveryKeyTypeIsTheSameId) {
 }
 
 TEST(PeerIdVectors, SignaturesOfEveryKeyTypeVerify) {
-  for (const json& v : Load("peer-ids.json")["keys"]) {
+  const json file = Load("peer-ids.json");
+  for (const json& v : file["keys"]) {
     SCOPED_TRACE(v["name"].get<std::string>());
     const crypto::PrivateKey private_key = PrivateKeyFromProtobuf(Hex(v["private_key_pb"]));
     const crypto::PublicKey key = DecodePublicKey(Hex(v["public_key_pb"])).value();
@@ -102,7 +104,8 @@ TEST(MultistreamVectors, ListIsAsJsSendsIt) {
 }
 
 TEST(YamuxVectors, HeadersAreWrittenAndRead) {
-  for (const json& v : Load("yamux.json")["frames"]) {
+  const json file = Load("yamux.json");
+  for (const json& v : file["frames"]) {
     const YamuxHeader header{.version = 0,
                              .type = static_cast<YamuxType>(v["type"].get<int>()),
                              .flags = v["flags"],
