@@ -38,7 +38,7 @@ mkdir "$dir/www"
 dd if=/dev/urandom of="$dir/www/file" bs=1M count="$kMiB" status=none
 http_server host-b
 began=$(now)
-got=$(fetch host-a fd00:2::2 | sha256sum)
+got=$(fetch host-a fd00:2::2 file | sha256sum)
 took=$(calc "$(now) - $began")
 [[ $got == "$(sha256sum <"$dir/www/file")" ]] || fail "the file did not arrive as it was sent"
 say "it arrived intact, $(calc "round($kMiB * 8 * 1.048576 / $took)") Mbit/s"
