@@ -39,33 +39,17 @@ lost() {
   say "FAILED: $1"
 }
 
-# junit NAME PRESET: where ctest writes down what it found.
-junit() { echo "$root/build/$2/${1// /-}.xml"; }
-
-# tests NAME PRESET CTEST-ARGUMENTS…
-tests() {
-  local name=$1 preset=$2 file
+# run NAME PRESET CTEST-ARGUMENTS…
+run() {
+  local name=$1 preset=$2 began=$SECONDS junit
   shift 2
-  file=$(junit "$name" "$preset")
-  rm -f "$file"
+  junit=$root/build/$preset/${name// /-}.xml
+  rm -f "$junit"
   say "testing: $name"
   # ctest's own exit code says no more than the file does.
   (cd "$root" && ctest --test-dir "build/$preset" --output-on-failure --no-tests=ignore \
-    --output-junit "$file" "$@" </dev/null) || true
-}
-
-# collect NAME PRESET SECONDS
-collect() {
-  local file
-  file=$(junit "$1" "$2")
-  if [[ -s $file ]]; then count "$1" "$file" "$3"; else lost "$1"; fi
-}
-
-# run NAME PRESET CTEST-ARGUMENTS…
-run() {
-  local began=$SECONDS
-  tests "$@"
-  collect "$1" "$2" $((SECONDS - began))
+    --output-junit "$junit" "$@" </dev/null) || true
+  if [[ -s $junit ]]; then count "$name" "$junit" $((SECONDS - began)); else lost "$name"; fi
 }
 
 # step NAME PRESET TARGETS -- CTEST-ARGUMENTS: builds, then tests.
@@ -79,28 +63,6 @@ step() {
   shift
   say "building: $preset"
   if build "$preset" "${targets[@]}"; then run "$name" "$preset" "$@"; else lost "build $preset"; fi
-}
-
-# The test that waits rather than works, in the background: begin_pings, end_pings.
-readonly pings=netns_ping_rollover
-pings_pid='' pings_began=0
-begin_pings() {
-  pings_began=$SECONDS
-  trap 'trap - TERM; kill 0' INT TERM
-  tests pings release --tests-regex "^$pings\$" >"$root/build/pings.log" 2>&1 &
-  pings_pid=$!
-  say "testing: pings, beside what follows"
-}
-end_pings() {
-  wait "$pings_pid" || true
-  cat "$root/build/pings.log"
-  collect pings release $((SECONDS - pings_began))
-}
-
-# Compiles at the lowest priority. What fails is said by the step that tests it.
-build_behind() {
-  say "building: $1"
-  (renice -n 19 $BASHPID >/dev/null; build "$1") || true
 }
 
 main() {
@@ -123,24 +85,15 @@ main() {
   else
     step "unit and simulation" release -- --label-exclude netns "${parallel[@]}"
   fi
-  if ((netns)) && [[ $(id -u) != 0 ]]; then
-    say "not root: the tests in network namespaces will be skipped"
-  fi
   if ((sanitizers)); then
-    # The pings take three minutes, most of them waiting. They run while the sanitizers' builds are compiled, which
-    # stand back for them: none may be lost on a busy machine either.
-    ((netns)) && begin_pings
     # The pure part: everything that decides, without DPDK, which the sanitizers do not know.
-    build_behind asan
-    build_behind tsan
-    ((netns)) && end_pings
     step "ASan and UBSan" asan -- --label-regex 'unit|sim' "${parallel[@]}"
     step TSan tsan -- --label-regex 'unit|sim' "${parallel[@]}"
-  elif ((netns)); then
-    begin_pings
-    end_pings
   fi
-  if ((netns)); then run "network namespaces" release --label-regex netns --exclude-regex "^$pings\$"; fi
+  if ((netns)); then
+    [[ $(id -u) == 0 ]] || say "not root: the tests in network namespaces will be skipped"
+    run "network namespaces" release --label-regex netns
+  fi
 
   say "done"
   printf '%s\n' "${summary[@]}"
