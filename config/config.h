@@ -122,6 +122,7 @@ struct Libp2pRelay {
   std::chrono::milliseconds reservation_life = std::chrono::hours(1);
   uint32_t circuits = 1024;
   uint32_t circuits_per_peer = 16;
+  uint32_t circuits_per_address = 64;
   std::chrono::milliseconds circuit_duration = std::chrono::minutes(2);
   uint64_t circuit_bytes = 131072;             // in each direction
   uint64_t bytes_per_second_per_peer = 0;
@@ -142,6 +143,7 @@ struct Libp2p {
   uint32_t connections_per_address = 64;
   uint32_t connections_per_prefix = 256;
   uint32_t streams = 256;
+  uint32_t memory_mib = 256;
   std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds keep_alive{30'000};
   std::optional<Libp2pRelay> relay;

@@ -139,6 +139,9 @@ std::string Relay(const Json& r, bool all) {
   line("listens on", Joined(r.at("listen")));
   line("connections", Text(r, "connections") + " open, " + Text(r, "half_open") + " half-open, " +
                           count("accepted") + " accepted, " + count("refused") + " refused");
+  line("dropped", count("idle_dropped") + " idle, " + count("memory_dropped") + " for memory");
+  line("memory", BytesText(Number(r, "memory_bytes")) + " of " +
+                     BytesText(Number(r, "max_memory_bytes")));
   line("failed", count("negotiation_failed") + " negotiations, " + count("handshake_failed") +
                      " handshakes, " + count("muxer_failed") + " muxers");
   if (!r.at("relay").get<bool>()) return text + "relay         off (libp2p.relay)\n";

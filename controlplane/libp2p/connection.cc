@@ -2,15 +2,32 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "controlplane/libp2p/identify_message.h"
 #include "controlplane/libp2p/multistream.h"
+#include "controlplane/libp2p/protocols.h"
 
 namespace noisegate::libp2p {
 namespace {
+
+// For telling the peer what it did wrong.
+constexpr std::chrono::seconds kLastWordsTime{1};
+
+// Without what is queued: on the heap of a 64-bit machine, coroutines included, rounded up.
+constexpr size_t kConnectionMemory = 16 * 1024;
+constexpr size_t kStreamMemory = 4 * 1024;
+
+// Protocols that keep a connection going and do nothing else.
+bool IsUpkeep(std::string_view protocol) {
+  return protocol.empty() || protocol == kPingProtocol || protocol == kIdentifyProtocol ||
+         protocol == kIdentifyPushProtocol;
+}
 
 // What one read brings is accepted in one go, so the limit on open streams is the one that counts.
 YamuxOptions MuxerOptions(YamuxOptions options) {
@@ -31,17 +48,22 @@ std::shared_ptr<Connection> Connection::Start(const Executor& executor, Connecti
   std::shared_ptr<Connection> connection(
       new Connection(executor, std::move(info), std::move(upgraded), options, owner));
   if (!text.empty()) connection->Receive(text);
+  // Not before the owner has it: what came with the handshake may already be the end.
+  asio::post(executor, [connection] { connection->Run(); });
+  return connection;
+}
+
+void Connection::Run() {
   const auto spawn = [&](Task<void> (Connection::*loop)()) {
     asio::co_spawn(
-        executor, [connection, loop]() { return (connection.get()->*loop)(); },
-        [connection](const std::exception_ptr& error) {
-          if (error) connection->Close(absl::InternalError("out of memory"));
+        executor_, [self = shared_from_this(), loop]() { return (self.get()->*loop)(); },
+        [self = shared_from_this()](const std::exception_ptr& error) {
+          if (error) self->Close(absl::ResourceExhaustedError("out of memory"));
         });
   };
   spawn(&Connection::ReadLoop);
   spawn(&Connection::WriteLoop);
   spawn(&Connection::TimerLoop);
-  return connection;
 }
 
 Connection::Connection(const Executor& executor, ConnectionInfo info, Upgraded upgraded,
@@ -57,7 +79,8 @@ Connection::Connection(const Executor& executor, ConnectionInfo info, Upgraded u
            MuxerOptions(options.yamux), Now()),
       output_(executor),
       ended_(executor),
-      timer_(executor) {}
+      timer_(executor),
+      used_at_(Now()) {}
 
 Connection::~Connection() = default;
 
@@ -113,10 +136,10 @@ Task<void> Connection::WriteLoop() {
     if (!filled) {
       if (closed_) break;
       if (mux_.error() != YamuxError::kNone) {
-        Close(TextStatus(absl::StatusCode::kInvalidArgument, ToString(mux_.error())));
+        Close(MuxerStatus());
         break;
       }
-      if (closing_) {
+      if (closing_ && mux_.send_queue_size() == 0) {
         transport_->CloseWrite();
         Close(absl::CancelledError("closed"));
         break;
@@ -150,17 +173,42 @@ Task<void> Connection::TimerLoop() {
 }
 
 void Connection::Pump() {
-  if (closed_) return;
-  while (const auto event = mux_.PollStream()) {
-    HandleEvent(*event);
-    if (closed_) return;
+  // Handlers start inside HandleEvent() and pump in turn. They need not go deeper, for the loop
+  // that called them goes on: as many streams as one read may open would use up the stack.
+  if (closed_ || pumping_) return;
+  {
+    pumping_ = true;
+    const absl::Cleanup done = [this] { pumping_ = false; };
+    while (const auto event = mux_.PollStream()) {
+      HandleEvent(*event);
+      if (closed_) return;
+    }
   }
+  // The go-away that is due may never get out: not to a peer that reads nothing.
+  if (mux_.error() != YamuxError::kNone && !goodbye_) EndIn(kLastWordsTime, MuxerStatus());
   if (output_waiting_ && (mux_.HasOutput() || mux_.error() != YamuxError::kNone)) {
     output_waiting_ = false;
     output_.Notify();
   }
   const auto deadline = mux_.NextDeadline();
   if (deadline && *deadline < timer_.expiry()) timer_.cancel();
+  AccountMemory(memory());
+}
+
+size_t Connection::memory() const {
+  return kConnectionMemory + sealer_.capacity() + opener_.capacity() + queued_bytes() +
+         kStreamMemory * mux_.stream_count();
+}
+
+void Connection::AccountMemory(size_t now) {
+  if (now != accounted_) owner_->HandleMemory(std::exchange(accounted_, now), now);
+}
+
+std::optional<TimePoint> Connection::idle_since() const {
+  const bool used = std::any_of(streams_.begin(), streams_.end(), [](const auto& entry) {
+    return !IsUpkeep(entry.second->protocol());
+  });
+  return used ? std::nullopt : std::optional(used_at_);
 }
 
 void Connection::HandleEvent(const YamuxStreamEvent& event) {
@@ -204,7 +252,9 @@ Task<void> Connection::ServeInbound(std::shared_ptr<Stream> stream) {
   if (listener.state() != MultistreamState::kAgreed || closed_) co_return;
   stream->ClearTimeLimit();
   stream->protocol_ = listener.protocol();
+  const bool used = !IsUpkeep(stream->protocol());
   co_await owner_->HandleStream(std::move(stream));
+  if (used) used_at_ = Now();
 }
 
 Task<absl::StatusOr<std::shared_ptr<Stream>>> Connection::OpenStream(
@@ -231,7 +281,10 @@ Task<absl::StatusOr<std::shared_ptr<Stream>>> Connection::OpenStream(
   }
   stream->ClearTimeLimit();
   if (dialler.state() == MultistreamState::kFailed) {
-    co_return absl::UnimplementedError(
+    if (dialler.error() == MultistreamError::kNoneAgreed) {
+      co_return absl::NotFoundError(absl::StrCat("the peer does not speak ", wanted));
+    }
+    co_return absl::InvalidArgumentError(
         absl::StrCat(std::string(ToString(dialler.error())), " (", wanted, ")"));
   }
   stream->protocol_ = dialler.protocol();
@@ -242,10 +295,20 @@ void Connection::CloseGracefully(std::chrono::milliseconds patience) {
   if (closed_ || closing_) return;
   closing_ = true;
   mux_.GoAway(YamuxGoAway::kNormal);
-  goodbye_.emplace(executor_, patience, [self = weak_from_this()] {
-    if (const auto connection = self.lock()) connection->Close(absl::CancelledError("closed"));
-  });
+  EndIn(patience, absl::CancelledError("closed"));
   Pump();
+}
+
+void Connection::EndIn(std::chrono::milliseconds time, absl::Status why) {
+  goodbye_.emplace(executor_, time, [self = weak_from_this(), why = std::move(why)] {
+    if (const auto connection = self.lock()) connection->Close(why);
+  });
+}
+
+absl::Status Connection::MuxerStatus() const {
+  const auto code = mux_.error() == YamuxError::kPingTimeout ? absl::StatusCode::kDeadlineExceeded
+                                                             : absl::StatusCode::kInvalidArgument;
+  return TextStatus(code, ToString(mux_.error()));
 }
 
 void Connection::Close(absl::Status why) {
@@ -260,6 +323,7 @@ void Connection::Close(absl::Status why) {
   output_.Notify();
   ended_.Notify();
   goodbye_.reset();
+  AccountMemory(0);
   std::exchange(owner_, nullptr)->HandleClosed(*this);
 }
 

@@ -43,6 +43,8 @@ class ConnectionOwner {
   // Called once the protocol is agreed.
   virtual Task<void> HandleStream(std::shared_ptr<Stream> stream) = 0;
   virtual void HandleClosed(Connection& connection) = 0;
+  // What a connection's memory() was and is.
+  virtual void HandleMemory(size_t before, size_t now) = 0;
 };
 
 struct ConnectionOptions {
@@ -63,7 +65,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const Executor& executor() const { return executor_; }
   const ConnectionInfo& info() const { return info_; }
 
-  // Unimplemented where the peer does not speak the protocol.
+  // NotFound where the peer does not speak the protocol.
   Task<absl::StatusOr<std::shared_ptr<Stream>>> OpenStream(std::string_view protocol);
 
   // Sends what is queued and a go-away, for at most `patience`, then ends the connection.
@@ -71,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends it at once. Idempotent.
   void Close(absl::Status why);
   bool closed() const { return closed_; }
+  bool closing() const { return closing_; }  // CloseGracefully() was called
   // Why it ended; Cancelled for CloseGracefully().
   const absl::Status& status() const { return status_; }
   // Until it is closed.
@@ -78,13 +81,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::optional<std::chrono::nanoseconds> round_trip() const { return mux_.round_trip(); }
   size_t stream_count() const { return mux_.stream_count(); }
+  const YamuxCounters& muxer_counters() const { return mux_.counters(); }
   size_t queued_bytes() const { return mux_.send_queue_size() + mux_.receive_queue_size(); }
+  // Bytes that it makes us hold, about: itself, its streams, its buffers, and what is queued.
+  size_t memory() const;
+  // Since when it has no stream of a protocol that does anything for the peer: ping and identify
+  // are no use, but the upkeep of a connection. nullopt while it has one.
+  std::optional<TimePoint> idle_since() const;
 
  private:
   friend class Stream;
 
   Connection(const Executor& executor, ConnectionInfo info, Upgraded upgraded,
              const ConnectionOptions& options, ConnectionOwner& owner);
+  void Run();
   Task<void> ReadLoop();
   Task<void> WriteLoop();
   Task<void> TimerLoop();
@@ -94,6 +104,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // After the muxer was given anything: events out, output going, timer right.
   void Pump();
   void HandleEvent(const YamuxStreamEvent& event);
+  // Close(why) then, unless it has ended by itself.
+  void EndIn(std::chrono::milliseconds time, absl::Status why);
+  absl::Status MuxerStatus() const;
+  void AccountMemory(size_t now);
   Task<void> ServeInbound(std::shared_ptr<Stream> stream);
 
   const Executor executor_;
@@ -108,6 +122,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Notifier output_, ended_;
   asio::steady_timer timer_;
   std::optional<TimeLimit> goodbye_;
+  TimePoint used_at_;
+  size_t accounted_ = 0;  // bytes that the owner was told of
+  bool pumping_ = false;
   bool output_waiting_ = false;
   bool closing_ = false;
   bool closed_ = false;

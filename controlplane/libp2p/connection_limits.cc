@@ -6,6 +6,10 @@
 
 namespace noisegate::libp2p {
 
+dataplane::Prefix OneAddress(const dataplane::IpAddress& address) {
+  return dataplane::Prefix{address, static_cast<uint8_t>(address.is_v4() ? 32 : 64)}.Masked();
+}
+
 dataplane::Prefix PrefixOf(const dataplane::IpAddress& address) {
   return dataplane::Prefix{address, static_cast<uint8_t>(address.is_v4() ? 24 : 48)}.Masked();
 }
@@ -30,14 +34,15 @@ void ConnectionLimits::Slot::Release() {
 }
 
 ConnectionLimits::Slot ConnectionLimits::Admit(const dataplane::IpAddress& address) {
+  const dataplane::Prefix one = OneAddress(address);
   const dataplane::Prefix prefix = PrefixOf(address);
   if (open_ >= options_.total) return Refuse(ConnectionRefusal::kTotal);
-  if (CountOf(by_address_, address) >= options_.per_address) {
+  if (CountOf(by_address_, one) >= options_.per_address) {
     return Refuse(ConnectionRefusal::kAddress);
   }
   if (CountOf(by_prefix_, prefix) >= options_.per_prefix) return Refuse(ConnectionRefusal::kPrefix);
   ++open_;
-  ++by_address_[address];
+  ++by_address_[one];
   ++by_prefix_[prefix];
   Slot slot;
   slot.owner_ = this;
@@ -54,7 +59,7 @@ ConnectionLimits::Slot ConnectionLimits::Refuse(ConnectionRefusal by) {
 
 void ConnectionLimits::Leave(const dataplane::IpAddress& address) {
   --open_;
-  CountDown(by_address_, address);
+  CountDown(by_address_, OneAddress(address));
   CountDown(by_prefix_, PrefixOf(address));
 }
 

@@ -1,5 +1,6 @@
 // How many connections may be open at once: in all, from one address, and from one prefix (IPv4
-// /24, IPv6 /48), because whoever has one address of a prefix has them all.
+// /24, IPv6 /48). An IPv6 address stands for its /64, because whoever has one of a link's addresses
+// has them all.
 //
 //   auto slot = limits.Admit(address);
 //   if (!slot) …  // full; slot.refusal() says which limit
@@ -14,7 +15,9 @@
 
 namespace noisegate::libp2p {
 
-// The prefix that stands for an address: /24 or /48.
+// What counts as one address: an IPv4 address, or the /64 of an IPv6 one.
+dataplane::Prefix OneAddress(const dataplane::IpAddress& address);
+// The prefix that an address belongs to: /24 or /48.
 dataplane::Prefix PrefixOf(const dataplane::IpAddress& address);
 
 struct ConnectionLimitOptions {
@@ -63,7 +66,7 @@ class ConnectionLimits {
   uint32_t open_ = 0;
   uint64_t refused_[4] = {};
   // Only of what is open, so bounded by options_.total.
-  absl::flat_hash_map<dataplane::IpAddress, uint32_t> by_address_;
+  absl::flat_hash_map<dataplane::Prefix, uint32_t> by_address_;
   absl::flat_hash_map<dataplane::Prefix, uint32_t> by_prefix_;
 };
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "controlplane/libp2p/length_prefixed.h"
 #include "controlplane/libp2p/protocols.h"
@@ -26,6 +28,10 @@ constexpr std::string_view kProtocolVersion = "ipfs/0.1.0";
 constexpr std::string_view kAgentVersion = "noisegate/" NOISEGATE_VERSION;
 // Wait after accept() failed, as it does when descriptors run out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+// For whoever makes room for a newcomer.
+constexpr std::chrono::milliseconds kGoodbyeTime{1'000};
+// A machine may have any number of addresses, and messages have a limit.
+constexpr size_t kMaxAddresses = 32;
 
 // The addresses that a socket bound to an unspecified one can be reached at.
 std::vector<dataplane::IpAddress> InterfaceAddresses(bool v4) {
@@ -102,9 +108,14 @@ void Host::Stop(std::chrono::milliseconds patience) {
     acceptor.close(ignored);
   }
   for (Transport* transport : half_open_) transport->Close();
+  for (const auto& connection : OpenConnections()) connection->CloseGracefully(patience);
+}
+
+// As they are now, where what is done to them may end some.
+std::vector<std::shared_ptr<Connection>> Host::OpenConnections() const {
   std::vector<std::shared_ptr<Connection>> open;
   for (const auto& [id, entry] : connections_) open.push_back(entry.connection);
-  for (const auto& connection : open) connection->CloseGracefully(patience);
+  return open;
 }
 
 Task<void> Host::AcceptLoop(tcp::acceptor* acceptor) {
@@ -113,12 +124,13 @@ Task<void> Host::AcceptLoop(tcp::acceptor* acceptor) {
     tcp::socket socket = co_await acceptor->async_accept(
         asio::redirect_error(asio::use_awaitable, error));
     if (stopping_) break;
-    tcp::endpoint remote;
-    if (!error) remote = socket.remote_endpoint(error);
     if (error) {
       co_await SleepUntil(executor_, Now() + kAcceptPause);
       continue;
     }
+    // Whoever is gone again already must not hold up the next.
+    const tcp::endpoint remote = socket.remote_endpoint(error);
+    if (error) continue;
     ++counters_.accepted;
     ConnectionLimits::Slot slot = limits_.Admit(ToEndpoint(remote).address);
     if (!slot) {
@@ -146,6 +158,11 @@ Task<absl::StatusOr<std::shared_ptr<Connection>>> Host::Secure(
     std::optional<PeerId> expected, DialObserver observer) {
   // Those that others open wait in line, so that they can be dropped.
   std::optional<std::list<Transport*>::iterator> place;
+  const auto leave = [&] {
+    if (place) half_open_.erase(*place);
+    place.reset();
+  };
+  const absl::Cleanup left = leave;
   if (info.inbound) {
     if (half_open_.size() >= options_.max_half_open) {
       ++counters_.half_open_dropped;
@@ -169,7 +186,7 @@ Task<absl::StatusOr<std::shared_ptr<Connection>>> Host::Secure(
     next = static_cast<UpgradeStep>(static_cast<uint8_t>(step) + 1);
   };
   auto upgraded = co_await Upgrade(std::move(transport), std::move(upgrade));
-  if (place) half_open_.erase(*place);
+  leave();
   if (!upgraded.ok()) {
     CountFailure(next);
     co_return upgraded.status();
@@ -182,7 +199,69 @@ Task<absl::StatusOr<std::shared_ptr<Connection>>> Host::Secure(
   auto connection = Connection::Start(executor_, std::move(info), *std::move(upgraded),
                                       options_.connection, *this);
   connections_[id] = Open{connection, std::move(slot)};
+  if (connection->info().inbound) TrimIdle();
   co_return connection;
+}
+
+void Host::TrimIdle() {
+  const TimePoint latest = Now() - options_.idle_grace;
+  size_t inbound = 0;
+  Connection* idlest = nullptr;
+  TimePoint since = latest;
+  for (const auto& [id, open] : connections_) {
+    const Connection& connection = *open.connection;
+    if (!open.slot) continue;
+    ++inbound;
+    const auto idle = connection.idle_since();
+    if (!idle || *idle > since || connection.closing()) continue;
+    if (std::any_of(keepers_.begin(), keepers_.end(),
+                    [&](const auto& kept) { return kept(connection); })) {
+      continue;
+    }
+    since = *idle;
+    idlest = open.connection.get();
+  }
+  if (inbound <= options_.trim_above || idlest == nullptr) return;
+  ++counters_.idle_dropped;
+  idlest->CloseGracefully(kGoodbyeTime);
+}
+
+void Host::HandleMemory(size_t before, size_t now) {
+  memory_ += now - before;
+  if (memory_ <= options_.max_memory || relieving_) return;
+  // Not from within whatever the connection is doing.
+  relieving_ = true;
+  asio::post(executor_, [this] {
+    relieving_ = false;
+    RelieveMemory();
+  });
+}
+
+void Host::RelieveMemory() {
+  while (memory_ > options_.max_memory) {
+    const std::shared_ptr<Connection> greediest = FindGreediest();
+    if (greediest == nullptr) return;
+    ++counters_.memory_dropped;
+    greediest->Close(absl::ResourceExhaustedError("it held more memory than others may"));
+  }
+}
+
+// Of the address that holds most, so that many connections of one cost none of others.
+std::shared_ptr<Connection> Host::FindGreediest() const {
+  absl::flat_hash_map<dataplane::Prefix, size_t> held;
+  for (const auto& [id, open] : connections_) {
+    held[OneAddress(open.connection->info().address)] += open.connection->memory();
+  }
+  std::shared_ptr<Connection> greediest;
+  std::pair<size_t, size_t> most;
+  for (const auto& [id, open] : connections_) {
+    const std::pair here(held[OneAddress(open.connection->info().address)],
+                         open.connection->memory());
+    if (here <= most) continue;
+    most = here;
+    greediest = open.connection;
+  }
+  return greediest;
 }
 
 void Host::CountFailure(UpgradeStep failed) {
@@ -239,6 +318,10 @@ void Host::AddProtocol(std::string protocol, StreamHandler handler,
   protocols_.push_back({std::move(protocol), std::move(handler), std::move(offered)});
 }
 
+void Host::KeepWhile(std::function<bool(const Connection&)> kept) {
+  keepers_.push_back(std::move(kept));
+}
+
 void Host::OnClosed(std::function<void(const Connection&)> listener) {
   closed_listeners_.push_back(std::move(listener));
 }
@@ -258,15 +341,15 @@ std::vector<Multiaddr> Host::PublicAddresses() const {
     }
   }
   addresses.insert(addresses.end(), circuit_addresses_.begin(), circuit_addresses_.end());
+  if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses);
   return addresses;
 }
 
 void Host::AnnounceAlso(std::vector<Multiaddr> addresses) {
   if (addresses == circuit_addresses_) return;
   circuit_addresses_ = std::move(addresses);
-  peer_record_.clear();
-  for (const auto& [id, open] : connections_) {
-    asio::co_spawn(executor_, PushIdentify(open.connection), asio::detached);
+  for (const auto& connection : OpenConnections()) {
+    asio::co_spawn(executor_, PushIdentify(connection), asio::detached);
   }
 }
 
@@ -284,10 +367,11 @@ Task<void> Host::PushIdentify(std::shared_ptr<Connection> connection) {
 
 IdentifyMessage Host::Describe(const Connection& connection) {
   const std::vector<Multiaddr> addresses = PublicAddresses();
-  if (peer_record_.empty()) {
+  if (peer_record_.empty() || recorded_ != addresses) {
     const auto record = SealPeerRecord(
         key_, {.peer = peer_id(), .sequence = record_sequence_++, .addresses = addresses});
     if (record.ok()) peer_record_ = *record;
+    recorded_ = addresses;
   }
   IdentifyMessage message;
   message.protocol_version = kProtocolVersion;

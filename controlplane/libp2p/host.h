@@ -39,6 +39,13 @@ struct HostOptions {
   std::vector<Multiaddr> announce;          // instead of what it listens on; empty: that
   ConnectionLimitOptions limits;            // of connections that others open
   uint32_t max_half_open = 256;             // not secured yet; beyond it the oldest goes
+  // Where so many that others opened are secured, each newcomer takes the place of the one that has
+  // been idle for longest, if for `idle_grace`: with neither a stream in use nor a reservation.
+  uint32_t trim_above = UINT32_MAX;
+  std::chrono::milliseconds idle_grace{20'000};
+  // Bytes that connections may hold together (Connection::memory()). Beyond it the address that
+  // holds most loses the connection that holds most.
+  size_t max_memory = 256 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{10'000};  // of each step
   ConnectionOptions connection;
   NoiseChannelOptions channel;
@@ -52,6 +59,8 @@ struct HostCounters {
   uint64_t secured = 0;            // with a proven identity, either way
   uint64_t refused = 0;            // at a limit
   uint64_t half_open_dropped = 0;  // to make room for newer ones
+  uint64_t idle_dropped = 0;       // secured, for the same reason
+  uint64_t memory_dropped = 0;     // at max_memory
   uint64_t negotiation_failed = 0;
   uint64_t handshake_failed = 0;
   uint64_t muxer_failed = 0;
@@ -88,6 +97,8 @@ class Host final : public ConnectionOwner {
   // Serves `protocol` from now on, on connections for which `offered` holds (all, where it is empty).
   void AddProtocol(std::string protocol, StreamHandler handler,
                    std::function<bool(const Connection&)> offered = {});
+  // While `kept` holds, a connection is not idle.
+  void KeepWhile(std::function<bool(const Connection&)> kept);
   // Called when a connection has ended.
   void OnClosed(std::function<void(const Connection&)> listener);
   // Makes /p2p-circuit addresses known: how Dial() gets through relays (relay_client.h).
@@ -114,11 +125,13 @@ class Host final : public ConnectionOwner {
   size_t half_open_count() const { return half_open_.size(); }
   // Bytes that connections hold for their streams.
   size_t queued_bytes() const;
+  size_t memory() const { return memory_; }  // sum of Connection::memory()
   const HostCounters& counters() const { return counters_; }
 
   std::vector<std::string> ProtocolsFor(const Connection& connection) override;
   Task<void> HandleStream(std::shared_ptr<Stream> stream) override;
   void HandleClosed(Connection& connection) override;
+  void HandleMemory(size_t before, size_t now) override;
 
  private:
   struct Protocol {
@@ -141,6 +154,10 @@ class Host final : public ConnectionOwner {
                                                            std::optional<PeerId> expected,
                                                            DialObserver observer);
   void CountFailure(UpgradeStep failed);
+  void TrimIdle();
+  void RelieveMemory();
+  std::shared_ptr<Connection> FindGreediest() const;
+  std::vector<std::shared_ptr<Connection>> OpenConnections() const;
   Task<void> PushIdentify(std::shared_ptr<Connection> connection);
 
   const Executor executor_;
@@ -153,13 +170,17 @@ class Host final : public ConnectionOwner {
   std::vector<Multiaddr> listening_;
   std::vector<Multiaddr> circuit_addresses_;
   std::vector<Protocol> protocols_;
+  std::vector<std::function<bool(const Connection&)>> keepers_;
   std::vector<std::function<void(const Connection&)>> closed_listeners_;
   CircuitDialler dial_circuit_;
   std::list<Transport*> half_open_;  // that others opened, oldest first
   absl::flat_hash_map<ConnectionId, Open> connections_;
   ConnectionId next_connection_ = 1;
   HostCounters counters_;
-  std::vector<uint8_t> peer_record_;  // signed; empty: to be made anew
+  size_t memory_ = 0;
+  bool relieving_ = false;
+  std::vector<uint8_t> peer_record_;  // signed
+  std::vector<Multiaddr> recorded_;   // the addresses in it
   uint64_t record_sequence_ = 0;
   bool stopping_ = false;
 };

@@ -76,6 +76,7 @@ class NoiseSealer {
   // For whole messages outside a muxer: cuts `text` into frames, seals them, appends to `out`.
   NoiseError SealInto(std::span<const uint8_t> text, std::vector<uint8_t>& out);
 
+  size_t capacity() const { return capacity_; }  // bytes of the buffer
   uint64_t frames() const { return counter_; }
   void set_counter_for_test(uint64_t counter) { counter_ = counter; }
 
@@ -123,6 +124,7 @@ class NoiseOpener {
   // Does the stream end cleanly here, between two frames? Otherwise it is kTruncated.
   bool at_boundary() const { return begin_ == end_; }
 
+  size_t capacity() const { return capacity_; }  // bytes of the buffer
   uint64_t frames() const { return counter_; }
   void set_counter_for_test(uint64_t counter) { counter_ = counter; }
 

@@ -46,7 +46,8 @@ class PeerId {
   static PeerId OfPublicKey(const crypto::PublicKey& key);
 
   // A bare multihash, as in protobuf messages and multiaddrs. InvalidArgument for other hash
-  // functions, wrong sizes and trailing bytes.
+  // functions, wrong sizes, trailing bytes, and an identity that has not the form of a key. Cheap:
+  // it takes an id whose point is on no curve, which InlineKey() then refuses.
   static absl::StatusOr<PeerId> FromBytes(std::span<const uint8_t> multihash);
 
   // base58btc of the multihash ("12D3…", "16Uiu…", "Qm…"), or a CIDv1 of codec libp2p-key in base32
@@ -56,7 +57,7 @@ class PeerId {
   std::string ToString() const;     // base58btc, what people know
   std::string ToCidString() const;  // CIDv1 in base32
 
-  // The key, where the id holds it. NotFound for a hashed one.
+  // The key, where the id holds it. NotFound for a hashed one, InvalidArgument for what is none.
   absl::StatusOr<crypto::PublicKey> InlineKey() const;
 
   std::span<const uint8_t> bytes() const { return {bytes_.data(), size_}; }

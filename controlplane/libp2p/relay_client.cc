@@ -13,6 +13,8 @@ namespace noisegate::libp2p {
 namespace {
 
 constexpr std::chrono::seconds kAnswerTimeout{10};
+// A reservation is renewed no later than this, whatever the relay says that it lasts.
+constexpr std::chrono::seconds kMaxRenewal = std::chrono::hours(12);
 
 // A stream through a relay, as the pipe under a connection.
 class StreamTransport final : public Transport {
@@ -35,6 +37,8 @@ class StreamTransport final : public Transport {
   void CloseWrite() override {
     ended_ = true;
     stream_->CloseWrite();
+    // The other side should end too, and what waits for that must not wait forever.
+    stream_->SetTimeLimit(kAnswerTimeout);
   }
 
  private:
@@ -113,8 +117,26 @@ Task<absl::StatusOr<RelayReservation>> RelayClient::Reserve(Multiaddr relay) {
   }
   auto connection = co_await host_.Dial(relay);
   if (!connection.ok()) co_return connection.status();
+  // First, as the answer and somebody's call may come in one segment.
   relays_.push_back(*connection);
-  co_return co_await Ask(*std::move(connection), std::move(relay));
+  auto reservation = co_await Ask(*connection, std::move(relay));
+  if (!reservation.ok()) Forget(connection->get());
+  co_return reservation;
+}
+
+// Also those that are gone.
+void RelayClient::Forget(const Connection* connection) {
+  std::erase_if(relays_, [&](const std::weak_ptr<Connection>& relay) {
+    const auto known = relay.lock();
+    return known == nullptr || known->closed() || known.get() == connection;
+  });
+}
+
+void RelayClient::Announce(const PeerId& relay, std::vector<Multiaddr> addresses) {
+  announced_[relay] = std::move(addresses);
+  std::vector<Multiaddr> all;
+  for (const auto& [peer, places] : announced_) all.insert(all.end(), places.begin(), places.end());
+  host_.AnnounceAlso(std::move(all));
 }
 
 Task<absl::StatusOr<RelayReservation>> RelayClient::Ask(std::shared_ptr<Connection> relay,
@@ -142,7 +164,7 @@ Task<absl::StatusOr<RelayReservation>> RelayClient::Ask(std::shared_ptr<Connecti
       reservation.addresses.push_back(at.WithCircuit().WithPeer(host_.peer_id()));
     }
   }
-  host_.AnnounceAlso(reservation.addresses);
+  Announce(relay->info().peer, reservation.addresses);
   co_return reservation;
 }
 
@@ -152,8 +174,10 @@ Task<absl::Status> RelayClient::Hold(RelayReservation reservation) {
   while (!reservation.relay->closed()) {
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::system_clock::now().time_since_epoch());
-    const auto left = std::chrono::seconds(reservation.expire) - now;
-    const TimePoint again = Now() + std::max<std::chrono::seconds>(left / 2, std::chrono::seconds(1));
+    const auto unix_now = static_cast<uint64_t>(now.count());
+    const uint64_t left = reservation.expire - std::min(reservation.expire, unix_now);
+    const auto half = std::chrono::seconds(std::min<uint64_t>(left / 2, kMaxRenewal.count()));
+    const TimePoint again = Now() + std::max(half, std::chrono::seconds(1));
     while (!reservation.relay->closed() && Now() < again) {
       co_await SleepUntil(host_.executor(),
                           std::min(again, Now() + std::chrono::milliseconds(250)));
@@ -161,12 +185,14 @@ Task<absl::Status> RelayClient::Hold(RelayReservation reservation) {
     if (reservation.relay->closed()) break;
     auto renewed = co_await Ask(reservation.relay, address);
     if (!renewed.ok()) {
-      host_.AnnounceAlso({});
+      Announce(reservation.relay->info().peer, {});
+      Forget(reservation.relay.get());
       co_return renewed.status();
     }
     reservation = *std::move(renewed);
   }
-  host_.AnnounceAlso({});
+  Announce(reservation.relay->info().peer, {});
+  Forget(reservation.relay.get());
   co_return reservation.relay->status();
 }
 

@@ -7,6 +7,7 @@
 #define NOISEGATE_CONTROLPLANE_LIBP2P_RELAY_CLIENT_H_
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -33,7 +34,7 @@ class RelayClient {
   RelayClient& operator=(const RelayClient&) = delete;
 
   // Connects to the relay (an address that ends in its /p2p/ID) and asks for a place; announces the
-  // addresses that come of it. PermissionDenied and ResourceExhausted name the relay's status.
+  // addresses that come of it beside those of other relays. PermissionDenied and ResourceExhausted name the relay's status.
   Task<absl::StatusOr<RelayReservation>> Reserve(Multiaddr relay);
   // Keeps the place until the connection ends: asks again at half of what is left. Returns why it
   // was lost.
@@ -44,11 +45,15 @@ class RelayClient {
   Task<absl::StatusOr<std::shared_ptr<Connection>>> Dial(CircuitAddress circuit,
                                                          DialObserver observer);
   Task<void> ServeStop(std::shared_ptr<Stream> stream);
+  void Forget(const Connection* connection);
+  // The addresses that reach us through this relay, instead of those before.
+  void Announce(const PeerId& relay, std::vector<Multiaddr> addresses);
   Task<void> RefuseStop(Stream& stream, CircuitStatus status);
 
   Host& host_;
   // Relays that we hold a place at: nobody else's stop requests are heard.
   std::vector<std::weak_ptr<Connection>> relays_;
+  std::map<PeerId, std::vector<Multiaddr>> announced_;
 };
 
 }  // namespace noisegate::libp2p

@@ -24,6 +24,7 @@ enum class RelayOutcome : uint8_t {
   kReservationsOfPrefix,
   kCircuits,
   kCircuitsOfPeer,
+  kCircuitsOfAddress,
   kNoReservation,
   kToItself,
   kConnectionFailed,
@@ -40,7 +41,7 @@ struct RelayOutcomeText {
 };
 
 // In the order of the enum.
-inline constexpr std::array<RelayOutcomeText, 16> kRelayOutcomes = {{
+inline constexpr std::array<RelayOutcomeText, 17> kRelayOutcomes = {{
     {RelayOutcome::kReserved, "reserved", CircuitStatus::kOk, CircuitStatus::kOk,
      "the peer got a reservation, or a longer one"},
     {RelayOutcome::kConnected, "connected", CircuitStatus::kOk, CircuitStatus::kOk,
@@ -63,6 +64,8 @@ inline constexpr std::array<RelayOutcomeText, 16> kRelayOutcomes = {{
      "relay.circuits are open"},
     {RelayOutcome::kCircuitsOfPeer, "circuits-of-peer", CircuitStatus::kReservationRefused, CircuitStatus::kResourceLimitExceeded,
      "one of the two peers has relay.circuits_per_peer"},
+    {RelayOutcome::kCircuitsOfAddress, "circuits-of-address", CircuitStatus::kReservationRefused, CircuitStatus::kResourceLimitExceeded,
+     "from its address come relay.circuits_per_address"},
     {RelayOutcome::kNoReservation, "no-reservation", CircuitStatus::kNoReservation, CircuitStatus::kNoReservation,
      "the wanted peer has no reservation here"},
     {RelayOutcome::kToItself, "to-itself", CircuitStatus::kMalformedMessage, CircuitStatus::kMalformedMessage,

@@ -52,11 +52,12 @@ RelayOutcome RelayPolicy::CheckReserve(const RelayRequester& requester) const {
   const bool renews = held != reservations_.end();
   if (!renews && reservations_.size() >= options_.reservations) return RelayOutcome::kReservations;
   // What it gives back by moving does not stand in its own way.
-  const bool same_address = renews && held->second.address == requester.address;
+  const auto one = OneAddress(requester.address);
+  const bool same_address = renews && OneAddress(held->second.address) == one;
   const bool same_prefix =
       renews && PrefixOf(held->second.address) == PrefixOf(requester.address);
   if (!same_address &&
-      CountOf(by_address_, requester.address) >= options_.reservations_per_address) {
+      CountOf(by_address_, one) >= options_.reservations_per_address) {
     return RelayOutcome::kReservationsOfAddress;
   }
   if (!same_prefix &&
@@ -75,7 +76,7 @@ RelayGrant RelayPolicy::Reserve(const RelayRequester& requester, TimePoint now) 
   reservations_[requester.peer] = {requester.address, requester.connection, expires};
   by_connection_[requester.connection] = requester.peer;
   first_expiry_ = std::min(first_expiry_, expires);
-  ++by_address_[requester.address];
+  ++by_address_[OneAddress(requester.address)];
   ++by_prefix_[PrefixOf(requester.address)];
   ++counts_[static_cast<size_t>(outcome)];
   Touch(requester.peer);
@@ -95,6 +96,9 @@ RelayOutcome RelayPolicy::CheckConnect(const RelayRequester& source,
       CircuitsOf(destination) >= options_.circuits_per_peer) {
     return RelayOutcome::kCircuitsOfPeer;
   }
+  if (CountOf(circuits_by_address_, OneAddress(source.address)) >= options_.circuits_per_address) {
+    return RelayOutcome::kCircuitsOfAddress;
+  }
   return RelayOutcome::kConnected;
 }
 
@@ -104,7 +108,9 @@ RelayGrant RelayPolicy::Connect(const RelayRequester& source, const PeerId& dest
   const RelayOutcome outcome = CheckConnect(source, destination);
   if (outcome != RelayOutcome::kConnected) return Refuse(source.peer, outcome);
   const CircuitId id = next_circuit_++;
-  circuits_[id] = {source.peer, destination, now};
+  const dataplane::Prefix from = OneAddress(source.address);
+  circuits_[id] = {source.peer, destination, from, now};
+  ++circuits_by_address_[from];
   for (const PeerId* peer : {&source.peer, &destination}) {
     Account& account = AccountOf(*peer);
     ++account.totals.circuits;
@@ -122,6 +128,7 @@ void RelayPolicy::EndCircuit(CircuitId id, TimePoint now) {
   if (found == circuits_.end()) return;
   const Circuit circuit = std::move(found->second);
   circuits_.erase(found);
+  CountDown(circuits_by_address_, circuit.source_address);
   for (const PeerId* peer : {&circuit.source, &circuit.destination}) {
     Account& account = AccountOf(*peer);
     --account.totals.circuits;
@@ -184,7 +191,7 @@ void RelayPolicy::Count(CircuitId id, RelayWay way, uint64_t bytes, TimePoint no
 void RelayPolicy::FreeReservation(const PeerId& peer) {
   const auto found = reservations_.find(peer);
   if (found == reservations_.end()) return;
-  CountDown(by_address_, found->second.address);
+  CountDown(by_address_, OneAddress(found->second.address));
   CountDown(by_prefix_, PrefixOf(found->second.address));
   by_connection_.erase(found->second.connection);
   reservations_.erase(found);

@@ -35,11 +35,12 @@ using CircuitId = uint64_t;
 
 struct RelayOptions {
   uint32_t reservations = 128;
-  uint32_t reservations_per_address = 8;
+  uint32_t reservations_per_address = 8;  // IPv6: of one /64
   uint32_t reservations_per_prefix = 32;  // IPv4 /24, IPv6 /48
   std::chrono::milliseconds reservation_life = std::chrono::hours(1);
   uint32_t circuits = 1'024;
   uint32_t circuits_per_peer = 16;
+  uint32_t circuits_per_address = 64;  // asked for from there; IPv6: from one /64
   std::chrono::milliseconds circuit_duration = std::chrono::minutes(2);  // 0: unlimited
   uint64_t circuit_bytes = 131'072;         // in each direction; 0: unlimited
   uint64_t bytes_per_second_per_peer = 0;   // both directions together; 0: unlimited
@@ -118,6 +119,9 @@ class RelayPolicy {
   void Expire(TimePoint now);
 
   bool HasReservation(const PeerId& peer) const { return reservations_.contains(peer); }
+  bool HoldsReservation(ConnectionId connection) const {
+    return by_connection_.contains(connection);
+  }
   uint32_t reservations() const { return static_cast<uint32_t>(reservations_.size()); }
   uint32_t circuits() const { return static_cast<uint32_t>(circuits_.size()); }
   uint64_t count(RelayOutcome outcome) const { return counts_[static_cast<size_t>(outcome)]; }
@@ -141,6 +145,7 @@ class RelayPolicy {
   };
   struct Circuit {
     PeerId source, destination;
+    dataplane::Prefix source_address;
     TimePoint began;
   };
 
@@ -161,9 +166,10 @@ class RelayPolicy {
   TimePoint first_expiry_ = TimePoint::max();  // none expires before
   // One each: a connection has one peer.
   absl::flat_hash_map<ConnectionId, PeerId> by_connection_;
-  absl::flat_hash_map<dataplane::IpAddress, uint32_t> by_address_;
+  absl::flat_hash_map<dataplane::Prefix, uint32_t> by_address_;
   absl::flat_hash_map<dataplane::Prefix, uint32_t> by_prefix_;
   absl::flat_hash_map<CircuitId, Circuit> circuits_;
+  absl::flat_hash_map<dataplane::Prefix, uint32_t> circuits_by_address_;
   absl::flat_hash_map<PeerId, Account> accounts_;
   std::list<PeerId> idle_;  // least recent first
   ByteBucket all_;

@@ -11,8 +11,6 @@
 namespace noisegate::libp2p {
 namespace {
 
-// For a request, and for the wanted peer's answer.
-constexpr std::chrono::seconds kRequestTimeout{10};
 // The longest wait of a shaped circuit before it looks again.
 constexpr std::chrono::milliseconds kNap{100};
 
@@ -62,6 +60,9 @@ RelayService::RelayService(Host& host, const std::optional<RelayOptions>& option
       std::string(kHopProtocol),
       [this](std::shared_ptr<Stream> stream) { return ServeHop(std::move(stream)); },
       [this](const Connection&) { return enabled_; });
+  host_.KeepWhile([this](const Connection& connection) {
+    return policy_.HoldsReservation(connection.info().id);
+  });
   host_.OnClosed([this](const Connection& connection) {
     policy_.Disconnected(connection.info().id);
   });
@@ -86,7 +87,7 @@ Task<void> RelayService::Answer(Stream& stream, CircuitStatus status) {
 }
 
 Task<void> RelayService::ServeHop(std::shared_ptr<Stream> stream) {
-  stream->SetTimeLimit(kRequestTimeout);
+  stream->SetTimeLimit(host_.options().handshake_timeout);
   const PeerId peer = stream->connection().info().peer;
   const auto body = co_await stream->ReadMessage(kMaxCircuitMessage);
   if (stream->gone()) co_return;
@@ -148,6 +149,8 @@ Task<void> RelayService::Connect(std::shared_ptr<Stream> source, PeerId wanted) 
   absl::StatusOr<std::shared_ptr<Stream>> destination =
       absl::UnavailableError("the wanted peer has gone");
   if (connection != nullptr) {
+    // Longer than the wanted peer has, so that the source is told what became of it.
+    source->SetTimeLimit(3 * host_.options().handshake_timeout);
     destination = co_await AskDestination(*connection, requester.peer);
   }
   if (!destination.ok()) {
@@ -175,7 +178,7 @@ Task<absl::StatusOr<std::shared_ptr<Stream>>> RelayService::AskDestination(
     Connection& destination, PeerId source) {
   auto stream = co_await destination.OpenStream(kStopProtocol);
   if (!stream.ok()) co_return stream.status();
-  (*stream)->SetTimeLimit(kRequestTimeout);
+  (*stream)->SetTimeLimit(host_.options().handshake_timeout);
   const std::vector<uint8_t> request = StopConnect(source, Limit());
   const absl::Status sent = co_await (*stream)->Write(request);
   if (!sent.ok()) co_return sent;

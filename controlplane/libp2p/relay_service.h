@@ -31,6 +31,8 @@ class RelayService {
 
   // Turning it off frees all reservations; circuits that are open go on to their limits.
   void SetOptions(const std::optional<RelayOptions>& options);
+  // Frees what nobody renewed; otherwise that is done when somebody asks for something.
+  void Expire() { policy_.Expire(Now()); }
   bool enabled() const { return enabled_; }
   const RelayPolicy& policy() const { return policy_; }
 

@@ -1,12 +1,14 @@
 #include "controlplane/libp2p/service.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -20,6 +22,23 @@ namespace noisegate::libp2p {
 namespace {
 
 constexpr std::chrono::milliseconds kSnapshotInterval{500};
+// Bytes of announced addresses that reservations and identify hold beside keys and signatures.
+constexpr size_t kMaxAnnouncedSize = 2'048;
+// Descriptors that the rest of the process needs, generously.
+constexpr rlim_t kOtherDescriptors = 512;
+
+// A connection costs a descriptor, and without any left nothing else in the process works either.
+absl::Status RaiseDescriptorLimit(uint32_t connections) {
+  const rlim_t want = connections + kOtherDescriptors;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want) return absl::OkStatus();
+  const rlim_t hard = limit.rlim_max;
+  limit.rlim_cur = want;
+  if (hard >= want && setrlimit(RLIMIT_NOFILE, &limit) == 0) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("libp2p.connections: ", connections, " of them and the rest take ", want,
+                   " descriptors, and this process may have ", hard, " (ulimit -n, LimitNOFILE)"));
+}
 
 absl::StatusOr<std::vector<PeerId>> PeersOf(const std::vector<std::string>& texts,
                                             const char* key) {
@@ -40,18 +59,31 @@ absl::StatusOr<std::vector<PeerId>> PeersOf(const std::vector<std::string>& text
 absl::StatusOr<HostOptions> HostOptionsOf(const config::Libp2p& config) {
   HostOptions options;
   options.listen = config.listen;
+  size_t announced_size = 0;
   for (size_t i = 0; i < config.announce.size(); ++i) {
     auto address = Multiaddr::Parse(config.announce[i]);
     if (!address.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("libp2p.announce[", i, "]: ", address.status().message()));
     }
+    // It is added where somebody is told, and one that is a relay's would have to be reserved.
+    if (address->Has(AddressProtocol::kP2p) || address->Has(AddressProtocol::kP2pCircuit)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("libp2p.announce[", i, "]: without /p2p/ID and /p2p-circuit, please"));
+    }
+    announced_size += address->ToBytes().size();
     options.announce.push_back(*std::move(address));
+  }
+  if (announced_size > kMaxAnnouncedSize) {
+    return absl::InvalidArgumentError(absl::StrCat("libp2p.announce: ", announced_size, " bytes, ",
+                                                   kMaxAnnouncedSize, " fit into a message"));
   }
   options.limits.total = config.connections;
   options.limits.per_address = config.connections_per_address;
   options.limits.per_prefix = config.connections_per_prefix;
   options.max_half_open = std::max<uint32_t>(config.connections / 4, 16);
+  options.trim_above = config.connections - config.connections / 4;
+  options.max_memory = size_t{config.memory_mib} * 1024 * 1024;
   options.handshake_timeout = config.handshake_timeout;
   options.connection.negotiation_timeout = config.handshake_timeout;
   options.connection.yamux.max_inbound_streams = config.streams;
@@ -75,6 +107,7 @@ absl::StatusOr<std::optional<RelayOptions>> RelayOptionsOf(
   options.reservation_life = config->reservation_life;
   options.circuits = config->circuits;
   options.circuits_per_peer = config->circuits_per_peer;
+  options.circuits_per_address = config->circuits_per_address;
   options.circuit_duration = config->circuit_duration;
   options.circuit_bytes = config->circuit_bytes;
   options.bytes_per_second_per_peer = config->bytes_per_second_per_peer;
@@ -108,7 +141,8 @@ class Service::Loop {
     thread_ = std::thread([this] {
       pthread_setname_np(pthread_self(), "ng-libp2p");
       if (on_thread_) on_thread_();
-      loop_.run();
+      while (!RunDry()) {
+      }
     });
     return absl::OkStatus();
   }
@@ -133,10 +167,22 @@ class Service::Loop {
   }
 
  private:
+  // False where something threw, which out of memory it does: what it was about is lost, and the
+  // rest of the process must not be.
+  bool RunDry() {
+    try {
+      loop_.run();
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
   Task<void> PublishOften() {
     while (!stopping_) {
       const TimeLimit next(loop_.get_executor(), kSnapshotInterval, [this] { pause_.Notify(); });
       co_await pause_.Wait();
+      relay_->Expire();
       Publish();
     }
   }
@@ -156,10 +202,14 @@ class Service::Loop {
     s.connections = static_cast<uint32_t>(host_->connection_count());
     s.half_open = static_cast<uint32_t>(host_->half_open_count());
     s.queued_bytes = host_->queued_bytes();
+    s.memory_bytes = host_->memory();
+    s.max_memory_bytes = host_->options().max_memory;
     const HostCounters& counters = host_->counters();
     s.accepted = counters.accepted;
     s.secured = counters.secured;
     s.refused = counters.refused + counters.half_open_dropped;
+    s.idle_dropped = counters.idle_dropped;
+    s.memory_dropped = counters.memory_dropped;
     s.negotiation_failed = counters.negotiation_failed;
     s.handshake_failed = counters.handshake_failed;
     s.muxer_failed = counters.muxer_failed;
@@ -211,6 +261,7 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const config::Libp2p& co
   if (!options.ok()) return options.status();
   const auto relay = RelayOptionsOf(config.relay);
   if (!relay.ok()) return relay.status();
+  if (auto raised = RaiseDescriptorLimit(config.connections); !raised.ok()) return raised;
   auto loop = std::make_unique<Loop>(std::move(key), std::move(on_thread));
   if (auto started = loop->Start(*std::move(options), *relay); !started.ok()) return started;
   return std::unique_ptr<Service>(new Service(std::move(loop)));

@@ -30,7 +30,10 @@ struct ServiceSnapshot {
   std::vector<std::string> listen;  // multiaddrs with /p2p/ID
   uint32_t connections = 0, half_open = 0;
   uint64_t queued_bytes = 0;  // held for streams
+  uint64_t memory_bytes = 0, max_memory_bytes = 0;  // all that connections hold
   uint64_t accepted = 0, secured = 0, refused = 0;
+  uint64_t idle_dropped = 0;    // to make room for newcomers
+  uint64_t memory_dropped = 0;  // at max_memory_bytes
   uint64_t negotiation_failed = 0, handshake_failed = 0, muxer_failed = 0;
   bool relay = false;  // is one
   uint32_t reservations = 0, max_reservations = 0;

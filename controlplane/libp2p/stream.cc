@@ -160,6 +160,7 @@ void Stream::Reset() {
 }
 
 void Stream::SetTimeLimit(std::chrono::milliseconds limit) {
+  if (gone_) return;
   limit_.emplace(connection_->executor_, limit, [this] { Reset(); });
 }
 

@@ -23,6 +23,8 @@ namespace noisegate::libp2p {
 // Longer than anything here takes on a busy machine; a test that fails waits for it once.
 inline constexpr std::chrono::seconds kPatience{60};
 
+inline constexpr size_t kMiB = 1024 * 1024;
+
 class TestLoop {
  public:
   asio::io_context& io() { return io_; }
@@ -54,14 +56,17 @@ class TestLoop {
   asio::io_context io_{1};
 };
 
-// One node: a host with everything on it.
+// One node: a host with everything on it, unless `bare`.
 class Node {
  public:
-  Node(TestLoop& loop, HostOptions options, std::optional<RelayOptions> relay = {})
+  Node(TestLoop& loop, HostOptions options, std::optional<RelayOptions> relay = {},
+       bool bare = false)
       : loop_(loop), key_(*crypto::PrivateKey::Generate(crypto::KeyType::kEd25519)) {
     host_ = *Host::Create(loop.executor(), key_, std::move(options));
-    service_ = std::make_unique<RelayService>(*host_, relay);
-    client_ = std::make_unique<RelayClient>(*host_);
+    if (!bare) {
+      service_ = std::make_unique<RelayService>(*host_, relay);
+      client_ = std::make_unique<RelayClient>(*host_);
+    }
     EXPECT_TRUE(host_->Listen().ok());
   }
   ~Node() {

@@ -12,10 +12,7 @@
 
 #include "controlplane/libp2p/multistream.h"
 #include "controlplane/libp2p/protocols.h"
-#include "controlplane/libp2p/tcp_transport.h"
-#include "controlplane/libp2p/upgrade.h"
-#include "controlplane/libp2p/yamux_frame.h"
-#include "crypto/random.h"
+#include "tests/controlplane/libp2p/attacker.h"
 #include "tests/controlplane/libp2p/host_rig.h"
 
 namespace noisegate::libp2p {
@@ -23,8 +20,6 @@ namespace {
 
 using asio::ip::tcp;
 using std::chrono::milliseconds;
-
-constexpr size_t kMiB = 1024 * 1024;
 
 HostOptions Impatient() {
   HostOptions options = Listening();
@@ -39,83 +34,6 @@ Task<absl::Status> PingOver(std::shared_ptr<Connection> connection) {
   const auto time = co_await PingOnce(**stream);
   co_return time.status();
 }
-
-// A peer that proved an identity and now writes whatever it likes.
-class Attacker {
- public:
-  Attacker(TestLoop& loop, Node& victim)
-      : loop_(loop),
-        key_(*crypto::PrivateKey::Generate(crypto::KeyType::kEd25519)),
-        identity_(*NoiseIdentity::Create(
-            key_, crypto::X25519KeyPair::Generate(crypto::SystemRandom()))),
-        engine_(*crypto::MakeAeadEngine(crypto::AeadEngineKind::kSodium)) {
-    tcp::socket socket(loop.executor());
-    socket.connect(victim.endpoint());
-    UpgradeOptions options;
-    options.identity = &identity_;
-    options.engine = engine_.get();
-    auto upgraded = *loop.Await(Upgrade(MakeTcpTransport(std::move(socket)), std::move(options)));
-    EXPECT_TRUE(upgraded.ok()) << upgraded.status();
-    upgraded_.emplace(*std::move(upgraded));
-  }
-
-  void Frame(YamuxType type, uint16_t flags, uint32_t stream, uint32_t length,
-             std::span<const uint8_t> data = {}) {
-    std::array<uint8_t, kYamuxHeaderSize> header;
-    EncodeYamuxHeader({.type = type, .flags = flags, .stream = stream, .length = length}, header);
-    text_.insert(text_.end(), header.begin(), header.end());
-    text_.insert(text_.end(), data.begin(), data.end());
-  }
-  void Raw(std::span<const uint8_t> bytes) { text_.insert(text_.end(), bytes.begin(), bytes.end()); }
-
-  // Sends what was written so far; false once the victim has hung up, or takes no more.
-  bool Flush() {
-    std::vector<uint8_t> sealed;
-    EXPECT_EQ(upgraded_->sealer.SealInto(std::exchange(text_, {}), sealed), NoiseError::kNone);
-    auto done = std::make_shared<std::optional<bool>>();
-    asio::co_spawn(loop_.io(), Write(std::move(sealed), done), asio::detached);
-    const TimePoint end = Now() + milliseconds(500);
-    loop_.RunUntil([&] { return done->has_value() || Now() >= end; });
-    return done->value_or(false);
-  }
-
-  // Whether the victim ends the connection.
-  bool IsDropped() {
-    auto ended = std::make_shared<bool>(false);
-    asio::co_spawn(loop_.io(), ReadToEnd(ended), asio::detached);
-    return loop_.RunUntil([&] { return *ended; });
-  }
-
-  void Leave() {
-    upgraded_->transport->Close();
-    for (int i = 0; i < 100; ++i) {
-      loop_.io().restart();
-      loop_.io().poll();
-    }
-  }
-  ~Attacker() { Leave(); }
-
- private:
-  Task<void> Write(std::vector<uint8_t> bytes, std::shared_ptr<std::optional<bool>> done) {
-    const absl::Status status = co_await WriteAll(*upgraded_->transport, bytes);
-    done->emplace(status.ok());
-  }
-  Task<void> ReadToEnd(std::shared_ptr<bool> ended) {
-    std::array<uint8_t, 4096> buffer;
-    for (;;) {
-      const IoResult read = co_await upgraded_->transport->ReadSome(buffer);
-      if (!read.status.ok() || read.size == 0) break;
-    }
-    *ended = true;
-  }
-
-  TestLoop& loop_;
-  const crypto::PrivateKey key_;
-  const NoiseIdentity identity_;
-  const std::unique_ptr<crypto::AeadEngine> engine_;
-  std::optional<Upgraded> upgraded_;
-  std::vector<uint8_t> text_;
-};
 
 class HostileTest : public testing::Test {
  protected:

@@ -89,6 +89,18 @@ TEST(PeerId, OnlyMultihashesOfKeysAreIds) {
   EXPECT_FALSE(PeerId::Parse("z" + TestId(1).ToString()).ok()) << "a CID has a version";
 }
 
+// A message may name hundreds of ids, and looking for each one's point takes longer than reading it.
+TEST(PeerId, PointsAreLookedForOnlyWhereTheKeyIsWanted) {
+  Bytes on_no_curve = {0x00, 0x25, 0x08, 0x02, 0x12, 0x21, 0x02};
+  on_no_curve.insert(on_no_curve.end(), 32, 0xff);
+  const auto id = PeerId::FromBytes(on_no_curve);
+  ASSERT_TRUE(id.ok()) << id.status();
+  EXPECT_EQ(id->InlineKey().status().code(), absl::StatusCode::kInvalidArgument);
+  Bytes no_point = on_no_curve;
+  no_point[6] = 0x04;
+  EXPECT_FALSE(PeerId::FromBytes(no_point).ok());
+}
+
 TEST(ByteQueue, GivesBackWhatItGot) {
   crypto::SeededRandom random(3);
   ByteQueue a, b;

@@ -350,6 +350,46 @@ TEST(ConnectionLimits, HoldsEachLimitAndGivesPlacesBack) {
   EXPECT_EQ(limits.refused(ConnectionRefusal::kPrefix), 1u);
 }
 
+// Whoever has one address of a /64 has them all.
+TEST(ConnectionLimits, AnIpv6AddressStandsForItsLink) {
+  ConnectionLimits limits({.total = 9, .per_address = 2, .per_prefix = 3});
+  auto a = limits.Admit(Address("2001:db8:1:1::1"));
+  auto b = limits.Admit(Address("2001:db8:1:1:ffff::2"));
+  EXPECT_EQ(limits.Admit(Address("2001:db8:1:1::3")).refusal(), ConnectionRefusal::kAddress);
+  auto c = limits.Admit(Address("2001:db8:1:2::1"));
+  EXPECT_TRUE(a && b && c);
+  EXPECT_EQ(limits.Admit(Address("2001:db8:1:3::1")).refusal(), ConnectionRefusal::kPrefix);
+  b.Release();
+  EXPECT_TRUE(limits.Admit(Address("2001:db8:1:1::4")));
+}
+
+TEST(RelayPolicy, CountsReservationsByTheLinkOfAnIpv6Address) {
+  RelayOptions options;
+  options.reservations_per_address = 2;
+  RelayPolicy policy(options);
+  EXPECT_TRUE(policy.Reserve(From(1, "2001:db8::1"), kStart).ok());
+  EXPECT_TRUE(policy.Reserve(From(2, "2001:db8::2"), kStart).ok());
+  EXPECT_EQ(policy.Reserve(From(3, "2001:db8::3"), kStart).outcome,
+            RelayOutcome::kReservationsOfAddress);
+  EXPECT_TRUE(policy.Reserve(From(2, "2001:db8::77"), kStart).ok()) << "it only moves";
+  EXPECT_TRUE(policy.Reserve(From(3, "2001:db8:0:1::3"), kStart).ok());
+}
+
+TEST(RelayPolicy, BoundsTheCircuitsThatOneAddressAsksFor) {
+  RelayOptions options;
+  options.circuits_per_address = 2;
+  RelayPolicy policy(options);
+  for (uint8_t peer = 1; peer <= 3; ++peer) policy.Reserve(From(peer), kStart);
+  const RelayGrant first = policy.Connect(From(11, "198.51.100.1"), Peer(1), kStart);
+  EXPECT_TRUE(first.ok());
+  EXPECT_TRUE(policy.Connect(From(12, "198.51.100.1"), Peer(2), kStart).ok());
+  EXPECT_EQ(policy.Connect(From(13, "198.51.100.1"), Peer(3), kStart).outcome,
+            RelayOutcome::kCircuitsOfAddress);
+  EXPECT_TRUE(policy.Connect(From(13, "198.51.100.2"), Peer(3), kStart).ok());
+  policy.FailCircuit(first.circuit, kStart);
+  EXPECT_TRUE(policy.Connect(From(11, "198.51.100.1"), Peer(1), kStart).ok());
+}
+
 TEST(ConnectionLimits, PrefixesAre24And48) {
   EXPECT_EQ(PrefixOf(Address("192.0.2.77")).ToString(), "192.0.2.0/24");
   EXPECT_EQ(PrefixOf(Address("2001:db8:7:8::1")).ToString(), "2001:db8:7::/48");
