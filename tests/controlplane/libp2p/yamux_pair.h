@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -143,9 +145,16 @@ struct YamuxPair {
   Endpoint client, server;
 };
 
+// Bytes that differ from place to place. They come again after kPeriod, so that a lot of them is made
+// quickly under sanitizers too.
 inline Bytes Pattern(size_t size, uint8_t first = 0) {
+  constexpr size_t kPeriod = 251 * 256;
   Bytes bytes(size);
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(first + i * 7 + i / 251);
+  const size_t made = std::min(size, kPeriod);
+  for (size_t i = 0; i < made; ++i) bytes[i] = static_cast<uint8_t>(first + i * 7 + i / 251);
+  for (size_t at = kPeriod; at < size; at += kPeriod) {
+    std::memcpy(&bytes[at], bytes.data(), std::min(kPeriod, size - at));
+  }
   return bytes;
 }
 
