@@ -77,26 +77,6 @@ for (const type of ['ed25519', 'secp256k1', 'rsa2048']) {
   })
 }
 
-test('the muxer is negotiated inside Noise where the handshake names none', async () => {
-  // Without the extension js negotiates it by multistream-select.
-  const bare = init => components => {
-    const inner = noise(init)(components)
-    return new Proxy(inner, {
-      get (target, name) {
-        const value = Reflect.get(target, name)
-        if (name !== 'secureInbound') return typeof value === 'function' ? value.bind(target) : value
-        return (connection, options) =>
-          target.secureInbound(connection, { ...options, skipStreamMuxerNegotiation: true })
-      }
-    })
-  }
-  const other = await startPeer({ listen: LOCAL, encrypters: [bare()] })
-  const result = await dial(addressOf(other), 'ping')
-  await other.stop()
-  // js, told to skip, runs no muxer at all; noisegate must come to that point and say so.
-  if (result.code !== 0) assert.match(result.errors, /muxer/)
-})
-
 test('the wrong peer id', async () => {
   const wrong = await startPeer()
   await fails(/handshake: .*expected .* found/,
