@@ -54,8 +54,8 @@ int Run(const std::vector<std::string>& names, const Effort& effort, const std::
     if (std::none_of(names.begin(), names.end(), wanted)) continue;
     report.Say("\n" + std::string(bench.name) + ": " + bench.what);
     if (absl::Status status = bench.run(effort, &report); !status.ok()) return Fail(status);
-  }
-  if (!json.empty()) {
+    if (json.empty()) continue;
+    // As it grows, so that what was measured is there if a later bench is cut short.
     if (absl::Status status = report.WriteJson(json); !status.ok()) return Fail(status);
   }
   if (!svg.empty()) {
