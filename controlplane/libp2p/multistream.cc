@@ -74,98 +74,77 @@ size_t MultistreamLines::Next(std::span<const uint8_t> bytes,
   return used;
 }
 
-MultistreamListener::MultistreamListener(std::vector<std::string> protocols)
-    : protocols_(std::move(protocols)) {}
-
-size_t MultistreamListener::Receive(std::span<const uint8_t> bytes) {
+size_t MultistreamNegotiation::Receive(std::span<const uint8_t> bytes) {
   size_t used = 0;
   while (state_ == MultistreamState::kRunning) {
     std::optional<std::string_view> line;
     used += lines_.Next(bytes.subspan(used), line);
     if (lines_.error() != MultistreamError::kNone) Fail(lines_.error());
     if (!line) break;
-    HandleLine(*line);
+    if (header_seen_) {
+      HandleLine(*line);
+    } else if (*line == kMultistreamHeader) {
+      header_seen_ = true;
+      HandleHeader();
+    } else {
+      Fail(MultistreamError::kBadHeader);
+    }
   }
   return used;
 }
 
-void MultistreamListener::HandleLine(std::string_view line) {
-  if (!header_seen_) {
-    if (line != kMultistreamHeader) return Fail(MultistreamError::kBadHeader);
-    header_seen_ = true;
-    return AppendMultistreamLine(kMultistreamHeader, output_);
-  }
-  if (++proposals_ > kMaxProposals) return Fail(MultistreamError::kTooManyProposals);
-  if (line == kList) {
-    std::vector<uint8_t> list;
-    for (const std::string& protocol : protocols_) AppendMultistreamLine(protocol, list);
-    AppendVarint(list.size() + 1, output_);
-    output_.insert(output_.end(), list.begin(), list.end());
-    output_.push_back('\n');
-    return;
-  }
-  if (std::ranges::find(protocols_, line) == protocols_.end()) {
-    return AppendMultistreamLine(kNotAvailable, output_);
-  }
-  AppendMultistreamLine(line, output_);
-  protocol_ = line;
-  state_ = MultistreamState::kAgreed;
-}
-
-void MultistreamListener::ReceiveEnd() {
+void MultistreamNegotiation::ReceiveEnd() {
   if (state_ == MultistreamState::kRunning) Fail(MultistreamError::kTruncated);
 }
 
-std::vector<uint8_t> MultistreamListener::TakeOutput() { return std::exchange(output_, {}); }
+std::vector<uint8_t> MultistreamNegotiation::TakeOutput() { return std::exchange(output_, {}); }
 
-void MultistreamListener::Fail(MultistreamError error) {
+void MultistreamNegotiation::Send(std::span<const uint8_t> bytes) {
+  output_.insert(output_.end(), bytes.begin(), bytes.end());
+}
+
+void MultistreamNegotiation::Agree(std::string_view protocol) {
+  protocol_ = protocol;
+  state_ = MultistreamState::kAgreed;
+}
+
+void MultistreamNegotiation::Fail(MultistreamError error) {
   state_ = MultistreamState::kFailed;
   error_ = error;
 }
 
-MultistreamDialler::MultistreamDialler(std::vector<std::string> protocols)
-    : protocols_(std::move(protocols)) {
-  assert(!protocols_.empty());
-  AppendMultistreamLine(kMultistreamHeader, output_);
-  AppendMultistreamLine(protocols_[0], output_);
+void MultistreamListener::HandleLine(std::string_view line) {
+  if (++proposals_ > kMaxProposals) return Fail(MultistreamError::kTooManyProposals);
+  if (line == kList) {
+    std::vector<uint8_t> lines, list;
+    for (const std::string& protocol : protocols_) AppendMultistreamLine(protocol, lines);
+    AppendVarint(lines.size() + 1, list);
+    list.insert(list.end(), lines.begin(), lines.end());
+    list.push_back('\n');
+    return Send(list);
+  }
+  if (std::ranges::find(protocols_, line) == protocols_.end()) return Send(kNotAvailable);
+  Send(line);
+  Agree(line);
 }
 
-size_t MultistreamDialler::Receive(std::span<const uint8_t> bytes) {
-  size_t used = 0;
-  while (state_ == MultistreamState::kRunning) {
-    std::optional<std::string_view> line;
-    used += lines_.Next(bytes.subspan(used), line);
-    if (lines_.error() != MultistreamError::kNone) Fail(lines_.error());
-    if (!line) break;
-    HandleLine(*line);
-  }
-  return used;
+MultistreamDialler::MultistreamDialler(std::vector<std::string> protocols)
+    : MultistreamNegotiation(std::move(protocols)) {
+  assert(!protocols_.empty());
+  Send(kMultistreamHeader);
+  Send(protocols_[0]);
 }
 
 void MultistreamDialler::HandleLine(std::string_view line) {
-  if (!header_seen_) {
-    if (line != kMultistreamHeader) return Fail(MultistreamError::kBadHeader);
-    header_seen_ = true;
-  } else if (line == protocols_[proposal_]) {
-    state_ = MultistreamState::kAgreed;
+  if (line == protocols_[proposal_]) {
+    Agree(line);
   } else if (line != kNotAvailable) {
     Fail(MultistreamError::kUnexpectedAnswer);
   } else if (proposal_ + 1 == protocols_.size()) {
     Fail(MultistreamError::kNoneAgreed);
   } else {
-    AppendMultistreamLine(protocols_[++proposal_], output_);
+    Send(protocols_[++proposal_]);
   }
-}
-
-void MultistreamDialler::ReceiveEnd() {
-  if (state_ == MultistreamState::kRunning) Fail(MultistreamError::kTruncated);
-}
-
-std::vector<uint8_t> MultistreamDialler::TakeOutput() { return std::exchange(output_, {}); }
-
-void MultistreamDialler::Fail(MultistreamError error) {
-  state_ = MultistreamState::kFailed;
-  error_ = error;
 }
 
 }  // namespace noisegate::libp2p

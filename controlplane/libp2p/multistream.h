@@ -2,11 +2,12 @@
 // I/O.
 //
 //   dialler                                listener
-//   ->  /multistream/1.0.0                                        a line is uvarint size ‖ text ‖
-//   LF,
-//   ->  /noise                (same write)                        size counts the LF
+//   ->  /multistream/1.0.0
+//   ->  /noise                (same write)
 //                             <-  /multistream/1.0.0
 //                             <-  /noise        (or na, and the dialler proposes the next)
+//
+// A line is uvarint size ‖ text ‖ LF; size counts the LF.
 //
 //   MultistreamDialler dialler({"/noise"});
 //   Send(dialler.TakeOutput());
@@ -27,6 +28,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace noisegate::libp2p {
@@ -66,11 +68,10 @@ class MultistreamLines {
   MultistreamError error_ = MultistreamError::kNone;
 };
 
-// The side that was connected to.
-class MultistreamListener {
+// What both roles do.
+class MultistreamNegotiation {
  public:
-  // `protocols` are accepted exactly, and listed for `ls` in this order.
-  explicit MultistreamListener(std::vector<std::string> protocols);
+  virtual ~MultistreamNegotiation() = default;
 
   // Consumes what belongs to the negotiation and returns how many bytes that was.
   size_t Receive(std::span<const uint8_t> bytes);
@@ -83,47 +84,57 @@ class MultistreamListener {
   MultistreamError error() const { return error_; }
   const std::string& protocol() const { return protocol_; }  // kAgreed only
 
- private:
-  void HandleLine(std::string_view line);
+ protected:
+  explicit MultistreamNegotiation(std::vector<std::string> protocols)
+      : protocols_(std::move(protocols)) {}
+
+  void Send(std::string_view line) { AppendMultistreamLine(line, output_); }
+  void Send(std::span<const uint8_t> bytes);
+  void Agree(std::string_view protocol);
   void Fail(MultistreamError error);
 
   const std::vector<std::string> protocols_;
+
+ private:
+  // A line behind the header.
+  virtual void HandleLine(std::string_view line) = 0;
+  // The other side's header has come.
+  virtual void HandleHeader() {}
+
   MultistreamLines lines_;
   std::vector<uint8_t> output_;
   std::string protocol_;
-  size_t proposals_ = 0;
   bool header_seen_ = false;
   MultistreamState state_ = MultistreamState::kRunning;
   MultistreamError error_ = MultistreamError::kNone;
 };
 
+// The side that was connected to.
+class MultistreamListener final : public MultistreamNegotiation {
+ public:
+  // `protocols` are accepted exactly, and listed for `ls` in this order.
+  explicit MultistreamListener(std::vector<std::string> protocols)
+      : MultistreamNegotiation(std::move(protocols)) {}
+
+ private:
+  void HandleHeader() override { Send(kMultistreamHeader); }
+  void HandleLine(std::string_view line) override;
+
+  size_t proposals_ = 0;
+};
+
 // The side that connected. Its first output is there from the start: the header and the first
 // proposal. With a single proposal a caller may send its protocol's first bytes right behind that;
 // it must then not end its side (FIN) before kAgreed, or some listeners reset the stream.
-class MultistreamDialler {
+class MultistreamDialler final : public MultistreamNegotiation {
  public:
   // Proposed in this order; at least one.
   explicit MultistreamDialler(std::vector<std::string> protocols);
 
-  size_t Receive(std::span<const uint8_t> bytes);
-  void ReceiveEnd();
-  std::vector<uint8_t> TakeOutput();
-
-  MultistreamState state() const { return state_; }
-  MultistreamError error() const { return error_; }
-  const std::string& protocol() const { return protocols_[proposal_]; }  // kAgreed only
-
  private:
-  void HandleLine(std::string_view line);
-  void Fail(MultistreamError error);
+  void HandleLine(std::string_view line) override;
 
-  const std::vector<std::string> protocols_;
-  MultistreamLines lines_;
-  std::vector<uint8_t> output_;
   size_t proposal_ = 0;
-  bool header_seen_ = false;
-  MultistreamState state_ = MultistreamState::kRunning;
-  MultistreamError error_ = MultistreamError::kNone;
 };
 
 }  // namespace noisegate::libp2p

@@ -26,8 +26,7 @@ std::string_view TextOf(UpgradeStep step) {
   return "";
 }
 
-bool Running(const MultistreamListener& m) { return m.state() == MultistreamState::kRunning; }
-bool Running(const MultistreamDialler& m) { return m.state() == MultistreamState::kRunning; }
+bool Running(const MultistreamNegotiation& m) { return m.state() == MultistreamState::kRunning; }
 bool Running(const NoiseHandshake& m) { return m.state() == NoiseState::kRunning; }
 
 // A pipe with what was read from it and belongs to the next step.
