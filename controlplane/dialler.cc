@@ -26,7 +26,11 @@ void Dialler::Refresh(TimePoint now) {
     Target& target = entry->second;
     if (is_new) target.silent_since = now;
     if (target.endpoint >= peer->config.endpoints.size()) target.endpoint = 0;
-    Apply(now, peer->config, target);
+    LetGo(Wanted(peer->config, target), target);
+  }
+  // Only now: an endpoint may have gone from one peer to another, and is one peer's at a time.
+  for (const PeerRegistry::Peer* peer : registry_.All()) {
+    Apply(now, peer->config, targets_.at(peer->config.id));
   }
 }
 
@@ -115,11 +119,17 @@ std::vector<Path> Dialler::Wanted(const config::Peer& peer, const Target& target
   return wanted;
 }
 
+void Dialler::LetGo(const std::vector<Path>& wanted, Target& target) {
+  std::erase_if(target.dialled, [&](const Path& path) {
+    if (std::binary_search(wanted.begin(), wanted.end(), path)) return false;
+    machine_.Undial(path);
+    return true;
+  });
+}
+
 void Dialler::Apply(TimePoint now, const config::Peer& peer, Target& target) {
   std::vector<Path> wanted = Wanted(peer, target);
-  for (const Path& path : target.dialled) {
-    if (!std::binary_search(wanted.begin(), wanted.end(), path)) machine_.Undial(path);
-  }
+  LetGo(wanted, target);
   std::erase_if(wanted, [&](const Path& path) {
     const absl::Status dialled = machine_.Dial(now, path, peer.id);
     if (dialled.ok()) return false;

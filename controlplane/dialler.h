@@ -52,6 +52,8 @@ class Dialler {
 
   static uint32_t RemoteStripes(const config::Peer& peer, const Target& target);
   std::vector<Path> Wanted(const config::Peer& peer, const Target& target) const;
+  // Stops dialling what is not wanted.
+  void LetGo(const std::vector<Path>& wanted, Target& target);
   void Apply(TimePoint now, const config::Peer& peer, Target& target);
   void TryNext(TimePoint now, const config::Peer& peer, Target& target);
   // Paths on which the machine asks and gets no answer; only looked up where it can matter.
