@@ -22,6 +22,9 @@ constexpr PortionLimits kPuntsPerTurn = {
     .portion = 16, .items = 1024, .time = std::chrono::milliseconds(2)};
 constexpr size_t kEventsPerTurn = 1024;
 
+// Datagrams that leave at a time: half of what the ring to the workers holds.
+constexpr size_t kTransmitsPerTurn = 1024;
+
 // How long a peer that dials in counts as a stranger after its first session is up, at most.
 constexpr Duration kKnownInterval = std::chrono::seconds(1);
 
@@ -199,7 +202,8 @@ void Gateway::DrainMachine() {
       publisher_.Hold(*hold);
     }
   }
-  for (Transmit transmit; machine_.PollTransmit(&transmit);) {
+  Transmit transmit;
+  for (size_t i = 0; i < kTransmitsPerTurn && machine_.PollTransmit(&transmit); ++i) {
     // An unreachable peer shows in `show peers`; it is dialled for as long as it is configured.
     (void)swarm_.Tell(transmit.path.stripe, transmit.path.remote, transmit.datagram);
   }

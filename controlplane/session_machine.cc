@@ -69,7 +69,9 @@ void SessionMachine::HandleNoSession(TimePoint now, const Path& path,
 
 void SessionMachine::HandleTimeout(TimePoint now) {
   state_->half_open.Expire(now);
-  while (const auto due = state_->timers.PopDue(now)) {
+  while (state_->MaySendMore()) {
+    const auto due = state_->timers.PopDue(now);
+    if (!due) return;
     state_->Run(now, *state_->paths[*due]);
   }
 }
@@ -92,7 +94,11 @@ absl::Status SessionMachine::Dial(TimePoint now, const Path& path, const crypto:
                      state->dialled->ToString().c_str()));
   }
   state->dialled = peer;
-  state_->Run(now, *state);
+  if (state_->MaySendMore()) {
+    state_->Run(now, *state);
+  } else {
+    state_->timers.Set(state->index, now);
+  }
   return absl::OkStatus();
 }
 

@@ -135,7 +135,9 @@ class SessionMachine {
     Duration passive_keep_alive = std::chrono::seconds(1);   // after data came in and none went out
     Duration silence_before_redial = std::chrono::milliseconds(2200);
     Duration original_peer_pause = std::chrono::milliseconds(2);  // between sig 2 and the first data
-    Duration hint_interval = std::chrono::seconds(1);        // per path, sent and obeyed
+    // Per path: between two that are sent, and between the first two that are obeyed. Each further one is
+    // obeyed after twice the pause, up to half a session's life; a whole one without any begins anew.
+    Duration hint_interval = std::chrono::seconds(1);
     uint32_t max_sessions = 8192;
     uint32_t max_sessions_per_peer = 16;  // its own oldest makes room for the next
     uint32_t max_half_open = 4096;    // evicted at random
@@ -175,7 +177,7 @@ class SessionMachine {
   void ClosePeer(TimePoint now, const crypto::PeerId& peer, DownCause cause);
   void CloseAll(TimePoint now);
 
-  // Outputs. Drain both after every input.
+  // Outputs. Drain both after every input. While hundreds of datagrams are not taken, timers and dialling wait.
   bool PollTransmit(Transmit* out);
   bool PollEvent(Event* out);
   std::optional<TimePoint> NextTimeout() const;

@@ -126,12 +126,22 @@ void SessionMachine::State::HandleResp(TimePoint now, const Path& where,
   if (path == nullptr || path->attempts.empty()) return Reject(DropReason::kUnexpectedHandshake);
   for (size_t i = path->attempts.size(); i-- > 0;) {
     if (path->attempts[i].secured) continue;
+    if (!MayTryResp(now, *path)) return Reject(DropReason::kPuntLimited);
     auto secured = path->attempts[i].handshake.ReadResp(datagram);
-    if (!secured) continue;
+    if (!secured) {
+      path->bad_resps.Add(now);
+      bad_resps.Add(now);
+      continue;
+    }
     TakeUp(now, *path, i, *std::move(secured));
     return Run(now, *path);
   }
   Reject(DropReason::kBadHandshake);
+}
+
+bool SessionMachine::State::MayTryResp(TimePoint now, const PathState& path) const {
+  const uint32_t of_path = path.bad_resps.Count(now);
+  return of_path == 0 || (of_path < kMaxBadRespsOfPath && bad_resps.Count(now) < kMaxBadResps);
 }
 
 void SessionMachine::State::TakeUp(TimePoint now, PathState& path, size_t index,

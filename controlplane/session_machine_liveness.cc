@@ -166,7 +166,9 @@ void SessionMachine::State::HandleHint(TimePoint now, const Path& where, Role ro
 }
 
 // Starts a handshake beside the running session, unless the peer has just shown signs of life: then the
-// hint is forged or old.
+// hint is forged or old. While nothing flows there are no signs, so whoever forges hints makes us handshake
+// each time: ever more rarely, therefore. A peer that has lost its session again and again is noticed all
+// the same, by its silence or because it dials.
 void SessionMachine::State::Suspect(TimePoint now, PathState& path,
                                     const std::optional<TimePoint>& last_rx) {
   const auto within = [now](const std::optional<TimePoint>& t, Duration interval) {
@@ -174,9 +176,12 @@ void SessionMachine::State::Suspect(TimePoint now, PathState& path,
   };
   if (path.handshaking() || path.pending) return;
   if (within(last_rx, options.hint_interval * 3 / 4)) return;
-  if (within(path.last_hint, options.hint_interval)) return;
+  if (within(path.last_hint, path.hint_pause)) return;
   if (!hint_obeying.Allow(now, path.path)) return;
   ++counters.hints_obeyed;
+  path.hint_pause = within(path.last_hint, options.session_life)
+                        ? std::min(2 * path.hint_pause, options.session_life / 2)
+                        : options.hint_interval;
   path.last_hint = now;
   BeginHandshake(now, path, Cause::kSuspicion);
   Run(now, path);

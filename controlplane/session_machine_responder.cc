@@ -68,7 +68,7 @@ void SessionMachine::State::Accept(TimePoint now, const Path& where, SecuredHand
     return Reject(DropReason::kUnexpectedHandshake);
   }
   auto sig = secured.WriteSig(identity, options.offered);
-  if (path == nullptr) path = FindOrAddPath(where);
+  if (path == nullptr && sig.ok()) path = FindOrAddPath(where);
   if (path == nullptr || !sig.ok()) return Reject(DropReason::kTableFull);
 
   ++counters.handshakes_responder;

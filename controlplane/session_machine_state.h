@@ -36,7 +36,31 @@ inline constexpr size_t kMaxEarlySigs = 2;
 // A session is renewed when so few counters are left: 13 s of 10 Mpps.
 inline constexpr uint32_t kRenewFromCounter = dataplane::kCounterLastMessage - (1u << 27);
 
+// Datagrams that are tried as the resp to an init of ours and are none: how many a second, each costing a key
+// agreement (some 50 µs). Those of a path without any are always tried, so whoever forges some for one peer
+// does not keep the others waiting.
+inline constexpr uint32_t kMaxBadResps = 4000;
+inline constexpr uint32_t kMaxBadRespsOfPath = 2000;
+
+// With so many datagrams to be sent, whatever else is due waits for the next turn: ten thousand peers that are
+// dialled at once must not overrun what carries the datagrams away.
+inline constexpr size_t kMaxTransmits = 256;
+
 inline constexpr TimePoint kNever = TimePoint::max();
+
+// How many there were in the present second.
+class PerSecond {
+ public:
+  uint32_t Count(TimePoint now) const { return now - begun_ < std::chrono::seconds(1) ? count_ : 0; }
+  void Add(TimePoint now) {
+    count_ = Count(now) + 1;
+    if (count_ == 1) begun_ = now;
+  }
+
+ private:
+  TimePoint begun_;
+  uint32_t count_ = 0;
+};
 
 struct SessionMachine::State {
   // A session that the data plane has.
@@ -96,6 +120,7 @@ struct SessionMachine::State {
     TimePoint begun;                       // when the first init was due
     TimePoint next_init;
     std::vector<Attempt> attempts;         // oldest first
+    PerSecond bad_resps;                   // tried for nothing
     TimePoint sig_overdue = kNever;        // when the exchange of sigs may be given up for another
     std::vector<std::vector<uint8_t>> early_sigs;
     std::optional<PendingUp> pending;
@@ -113,7 +138,8 @@ struct SessionMachine::State {
     std::optional<TimePoint> unreplied_since;   // data came in and nothing has gone out since
     std::optional<TimePoint> unanswered_since;  // data went out and nothing has come in since
     TimePoint last_proof;                       // a handshake proved that the other side is there
-    std::optional<TimePoint> last_hint;  // obeyed
+    std::optional<TimePoint> last_hint;         // obeyed
+    Duration hint_pause{};                      // after it, without obeying another
 
     bool handshaking() const { return cause != Cause::kNone; }
   };
@@ -133,6 +159,7 @@ struct SessionMachine::State {
   void BeginWhatIsDue(TimePoint now, PathState& path);
   TimePoint NextDeadline(const PathState& path) const;
   void Send(const Path& path, std::vector<uint8_t> datagram);
+  bool MaySendMore() const { return transmits.size() < kMaxTransmits; }
   template <typename E>
   void Emit(E event) {
     events.emplace_back().what.template emplace<E>(std::move(event));
@@ -150,6 +177,7 @@ struct SessionMachine::State {
   void AbandonAttempts(PathState& path);
   void EndHandshake(PathState& path);  // and lets data flow again
   void HandleResp(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
+  bool MayTryResp(TimePoint now, const PathState& path) const;
   void HandleSigOfResponder(TimePoint now, const Path& path, std::span<const uint8_t> datagram);
   void ContinueHandshake(TimePoint now, PathState& path);
   void SendInit(TimePoint now, PathState& path);
@@ -222,6 +250,7 @@ struct SessionMachine::State {
   HalfOpenTable half_open;
   HintLimiter hint_sending;
   HintLimiter hint_obeying;
+  PerSecond bad_resps;
 
   std::deque<Transmit> transmits;
   std::deque<Event> events;

@@ -39,8 +39,9 @@ using controlplane::Log;
 using controlplane::LogLevel;
 using controlplane::TimePoint;
 
-// How long the closes get to leave the gateway: well within the second in which it must be gone.
-constexpr std::chrono::milliseconds kGoodbyeTime{50};
+// How long the closes get to leave the gateway, ten thousand of them: well within the second in which it must
+// be gone.
+constexpr std::chrono::milliseconds kGoodbyeTime{100};
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 

@@ -211,6 +211,28 @@ TEST_F(Attack, OnePeerThatDialsFromManyPorts) {
   EXPECT_EQ(pair.Lost(), 0u);
 }
 
+// Whoever forges answers of one peer, each of which costs a key agreement, spends that peer's share of our time.
+TEST_F(Attack, AnswersForgedInOnePeersNameLeaveTimeForTheOthers) {
+  MachinePair pair;
+  sim::GatewayNode c(&pair.network, 3, 3, 13, {});
+  pair.Lose(0x80000001, pair.b.endpoint());
+  pair.a.Dial(pair.b);
+  pair.network.RunFor(milliseconds(100));
+  std::vector<uint8_t> forged = Random(52);
+  dataplane::StoreBe32(forged.data(), 0x80000001);
+  for (int i = 0; i < 3000; ++i) {
+    pair.a.machine().HandleDatagram(pair.network.now(), {0, pair.b.endpoint()}, forged);
+  }
+  const auto& rejected = pair.a.machine().counters().rejected;
+  EXPECT_EQ(rejected[static_cast<size_t>(DropReason::kBadHandshake)], 2000u);
+  EXPECT_EQ(rejected[static_cast<size_t>(DropReason::kPuntLimited)], 1000u);
+  pair.a.Dial(c);
+  pair.network.RunFor(milliseconds(100));
+  EXPECT_EQ(pair.a.sessions_with(c.endpoint()), 1u);
+  pair.on_send = nullptr;
+  EXPECT_TRUE(pair.network.RunUntilTrue(seconds(3), [&] { return pair.BothUp(); }));
+}
+
 // While we wait for an answer, nothing but the answer counts.
 TEST_F(Attack, AnswersToAnInitThatIsStillOut) {
   MachinePair pair;

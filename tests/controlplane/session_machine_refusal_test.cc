@@ -217,6 +217,38 @@ TEST(Hint, IsNotBelievedWhilePeerTalks) {
   EXPECT_EQ(pair.a.ups(), 1u);
 }
 
+// Where nothing flows there is no sign of life that would give a forged one the lie.
+TEST(Hint, ThatComesAgainAndAgainIsObeyedEverMoreRarely) {
+  MachinePair pair;
+  pair.BringUp();
+  std::vector<uint8_t> unknown(20);
+  dataplane::StoreBe32(unknown.data(), 0x00000007);
+  const std::vector<uint8_t> forged[] = {
+      BareDatagram({dataplane::Direction::kResponderToInitiator, dataplane::kCounterClose}),
+      BuildNoSessionHint({dataplane::Direction::kInitiatorToResponder, 5}),
+  };
+  const auto obeyed = [&] { return pair.a.machine().counters().hints_obeyed; };
+  const auto forge_for = [&](Duration duration) {
+    for (Duration passed{}; passed < duration; passed += milliseconds(100)) {
+      for (const auto& datagram : forged) {
+        pair.network.Inject(pair.b.endpoint(), pair.a.endpoint(), datagram);
+      }
+      pair.a.machine().HandleNoSession(pair.network.now(), {0, pair.b.endpoint()}, unknown);
+      pair.a.Drain();
+      pair.network.RunFor(milliseconds(100));
+    }
+  };
+  forge_for(seconds(120));
+  EXPECT_GE(obeyed(), 5u);
+  EXPECT_LE(obeyed(), 10u) << "after 1, 2, 4, 8, 16, 30 s, and then each 30 s";
+  // Once it has been quiet for a session's life, one is believed at once.
+  pair.network.RunFor(seconds(90));
+  ASSERT_TRUE(pair.BothUp());
+  const uint64_t before = obeyed();
+  forge_for(milliseconds(900));
+  EXPECT_EQ(obeyed(), before + 1);
+}
+
 TEST(Hint, FromStrangersIsNothing) {
   MachinePair pair;
   pair.BringUp();
