@@ -78,8 +78,10 @@ struct DataplaneOptions {
   bool clamp_mss = false;            // lower the MSS of inner TCP SYNs to what fits
   bool busy_poll = false;            // never sleep when idle
   std::chrono::microseconds max_idle_sleep{200};
-  uint32_t inits_per_prefix = 20;    // per second, strangers: IPv4 /24 or IPv6 /48
-  uint32_t inits_per_endpoint = 200; // per second, endpoints given to SetKnownEndpoints
+  // Per second, over all workers: of strangers of an IPv4 /24 or IPv6 /48, and of an endpoint given to
+  // SetKnownEndpoints.
+  uint32_t inits_per_prefix = 20;
+  uint32_t inits_per_endpoint = 200;
 };
 
 // What a finished handshake gives the data plane.

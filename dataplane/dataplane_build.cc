@@ -228,6 +228,7 @@ absl::Status DpdkDataplane::BuildWorker(WorkerIndex index) {
   w->hand_over.resize(w->workers);
   PuntBudget::Options budget{.ticks_per_second = clock_.hz(),
                              .workers = w->workers,
+                             .ports = static_cast<uint32_t>(ports_.size()),
                              .inits_per_prefix = options_.inits_per_prefix,
                              .inits_per_endpoint = options_.inits_per_endpoint};
   crypto::SystemRandom().Fill(budget.seed);

@@ -89,7 +89,11 @@ void EnqueueHandshake(WorkerState& w, const Port& port, rte_mbuf* mbuf, const En
 }  // namespace
 
 void PuntPacket(WorkerState& w, const Packet& packet, PuntKind kind, PeerIndex peer, uint16_t mtu) {
-  if (!w.budget->Admit(kind, w.now)) return Drop(w, packet.mbuf, ReasonOf(kind));
+  const bool admitted =
+      kind == PuntKind::kNeedSession || kind == PuntKind::kLocal
+          ? w.budget->Admit(kind, peer, w.now)
+          : w.budget->Admit(kind, SourceWords(BytesOf(packet.mbuf), packet.ip.is_v4()), w.now);
+  if (!admitted) return Drop(w, packet.mbuf, ReasonOf(kind));
   const TimePoint waits_until = WaitsUntil(packet);
   PacketNote& note = Note(w, packet.mbuf, kind, packet.port);
   note.waits_until = waits_until;
@@ -101,7 +105,7 @@ void PuntPacket(WorkerState& w, const Packet& packet, PuntKind kind, PeerIndex p
 
 void PuntNeedNeighbour(WorkerState& w, const Packet& packet, PortIndex port,
                        const IpAddress& next_hop) {
-  if (!w.budget->Admit(PuntKind::kNeedNeighbour, w.now)) {
+  if (!w.budget->Admit(PuntKind::kNeedNeighbour, AddressWords::Of(next_hop), w.now)) {
     return Drop(w, packet.mbuf, DropReason::kPuntLimited);
   }
   NoteNeedNeighbour(w, packet, port).next_hop = next_hop;
@@ -109,7 +113,7 @@ void PuntNeedNeighbour(WorkerState& w, const Packet& packet, PortIndex port,
 }
 
 void PuntNeedNeighbour(WorkerState& w, const Packet& packet, const Session& session) {
-  if (!w.budget->Admit(PuntKind::kNeedNeighbour, w.now)) {
+  if (!w.budget->Admit(PuntKind::kNeedNeighbour, session.peer, w.now)) {
     return Drop(w, packet.mbuf, DropReason::kPuntLimited);
   }
   NoteNeedNeighbour(w, packet, session.port).neighbour = session.next_hop;
@@ -117,9 +121,9 @@ void PuntNeedNeighbour(WorkerState& w, const Packet& packet, const Session& sess
 }
 
 void PuntFrame(WorkerState& w, const Port& port, rte_mbuf* frame) {
-  const bool admitted = IsOfLink(frame) ? w.budget->Admit(PuntKind::kControl, w.now)
-                                        : w.budget->AdmitFromAfar(w.now);
-  if (!admitted) return Drop(w, frame, DropReason::kPuntLimited);
+  if (!w.budget->AdmitFrame(port.index(), IsOfLink(frame), w.now)) {
+    return Drop(w, frame, DropReason::kPuntLimited);
+  }
   Note(w, frame, PuntKind::kControl, port.index());
   Enqueue(w, frame);
 }

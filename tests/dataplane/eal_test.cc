@@ -6,7 +6,6 @@
 
 #include "dataplane/device_args.h"
 #include "dataplane/idle_backoff.h"
-#include "dataplane/punt_budget.h"
 #include "tests/dataplane/gateway_rig.h"
 
 namespace noisegate::dataplane {
@@ -142,35 +141,6 @@ TEST(IdleBackoff, NeverSleepsWhereItMayNot) {
     EXPECT_EQ(busy.AfterTurn(now, 0), 0);
     EXPECT_EQ(zero.AfterTurn(now, 0), 0);
   }
-}
-
-TEST(PuntBudget, LimitsEachKindByItself) {
-  PuntBudget budget({.ticks_per_second = 1'000'000, .seed = {}});
-  const uint64_t start = 5'000'000;
-  uint32_t admitted = 0;
-  while (budget.Admit(PuntKind::kTooBig, start)) ++admitted;
-  EXPECT_EQ(admitted, 500);
-  EXPECT_TRUE(budget.Admit(PuntKind::kTtlExpired, start));
-  EXPECT_FALSE(budget.Admit(PuntKind::kTooBig, start + 1000));
-  EXPECT_TRUE(budget.Admit(PuntKind::kTooBig, start + 2000));  // one each 2 ms
-  EXPECT_FALSE(budget.Admit(PuntKind::kTooBig, start + 2000));
-}
-
-TEST(PuntBudget, HandshakesThatNobodyAwaitsDoNotCrowdOutInits) {
-  PuntBudget budget({.ticks_per_second = 1'000'000, .seed = {}});
-  const uint64_t now = 5'000'000;
-  const IpAddress source = Ip("203.0.113.5");
-  while (!budget.RefuseHandshake(2, source, now, nullptr).has_value()) {
-  }
-  EXPECT_EQ(budget.RefuseHandshake(3, source, now, nullptr), DropReason::kPuntLimited);
-  EXPECT_EQ(budget.RefuseHandshake(0, source, now, nullptr), std::nullopt);
-  uint32_t inits = 1;
-  while (!budget.RefuseHandshake(0, source, now, nullptr).has_value()) ++inits;
-  EXPECT_EQ(inits, 20);
-  EXPECT_EQ(budget.RefuseHandshake(0, source, now, nullptr), DropReason::kInitLimited);
-  const IpAddress addresses[] = {source};
-  const KnownEndpoints known(addresses);
-  EXPECT_EQ(budget.RefuseHandshake(0, source, now, &known), std::nullopt);
 }
 
 }  // namespace
