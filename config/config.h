@@ -35,6 +35,7 @@ struct Gateway {
   std::chrono::microseconds max_idle_sleep{200};
   uint32_t max_peers = 1024;
   uint32_t max_sessions = 8192;
+  uint32_t max_neighbours = 4096;
   uint32_t mbufs = 16384;
   bool clamp_mss = true;
   std::optional<std::string> user;   // run as this user after start

@@ -64,6 +64,10 @@ constexpr Key kGatewayKeys[] = {
               "max_sessions", Kind::kInteger,
               "Room for this many sessions: two for each peer and stripe cover a rollover."),
           2, 1'048'576),
+    Range(Field<&Gateway::max_neighbours>(
+              "max_neighbours", Kind::kInteger,
+              "Room for this many hosts and routers on the links; a quarter is the underlay's."),
+          64, 1'048'576),
     Range(Field<&Gateway::mbufs>("mbufs", Kind::kInteger, "Packet buffers, of about 2.3 KiB each."),
           1'024, 16'777'216),
     Field<&Gateway::clamp_mss>("clamp_mss", Kind::kBool,
@@ -331,11 +335,11 @@ constexpr Section kPeer{"a peer", kPeerKeys};
 constexpr Key kLimitsKeys[] = {
     Range(Field<&Limits::inits_per_prefix>(
               "inits_per_prefix", Kind::kInteger,
-              "Handshakes a second that one IPv4 /24 or IPv6 /48 of strangers may begin."),
+              "Handshakes a second that one IPv4 /24 or IPv6 /48 of strangers may begin, over all workers."),
           1, 1'000'000),
     Range(Field<&Limits::inits_per_endpoint>(
               "inits_per_endpoint", Kind::kInteger,
-              "Handshakes a second that one configured endpoint's address may begin."),
+              "Handshakes a second that one configured endpoint's address may begin, over all workers."),
           1, 1'000'000),
     Reloadable(
         Range(Field<&Limits::queue_packets>("queue_packets", Kind::kInteger,

@@ -72,7 +72,7 @@ Gateway::Gateway(const config::Config& config, crypto::PrivateKey identity,
       routes_(config.ports),
       addresses_(config, *dataplane_),
       icmp_errors_(*dataplane_, addresses_),
-      neighbours_(*dataplane_, addresses_,
+      neighbours_(*dataplane_, addresses_, config.gateway.max_neighbours,
                   [this](dataplane::PortIndex port, std::span<const uint8_t> packet) {
                     if (addresses_.ports()[port].side != dataplane::Side::kOverlay) return;
                     icmp_errors_.Send(now_, dataplane::IcmpError::kHostUnreachable, 0, packet);

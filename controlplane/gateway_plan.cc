@@ -11,6 +11,8 @@ namespace {
 // Retired sessions keep their slots until every worker has passed a quiescent state, about a
 // millisecond: slots beside those of the live ones, for as many as a burst of handshakes replaces.
 constexpr uint32_t kSessionsBeingReclaimed = 256;
+// The same of neighbours, for as many as a turn replaces.
+constexpr uint32_t kNeighboursBeingReclaimed = 512;
 
 dataplane::DeviceKind DeviceKindOf(config::Device device) {
   switch (device) {
@@ -66,7 +68,8 @@ dataplane::PortOptions PortOptionsFor(const config::Port& port) {
   return options;
 }
 
-// What is reached on an overlay port without any peer.
+// What is reached on an overlay port without any peer. Two addresses in one subnet name its prefix twice, which
+// Forwarding takes for one claim.
 void AppendPortRoutes(const config::Port& port, uint16_t index,
                       std::vector<dataplane::PrefixRoute>& routes) {
   using dataplane::Route;
@@ -76,11 +79,7 @@ void AppendPortRoutes(const config::Port& port, uint16_t index,
     route.kind = kind;
     route.port = index;
     route.next_hop = next_hop;
-    // Two addresses in one subnet name its prefix twice; that is no conflict.
-    const bool known = std::any_of(routes.begin(), routes.end(), [&](const auto& other) {
-      return other.prefix == prefix && other.route == route;
-    });
-    if (!known) routes.push_back({prefix, route});
+    routes.push_back({prefix, route});
   };
   for (const dataplane::Prefix& address : port.addresses) {
     const uint8_t host_length = address.address.is_v4() ? 32 : 128;
@@ -103,6 +102,7 @@ dataplane::DataplaneOptions DataplaneOptionsFor(const config::Config& config,
   options.listen_port = config.gateway.listen_port;
   options.max_peers = config.gateway.max_peers;
   options.max_sessions = config.gateway.max_sessions + kSessionsBeingReclaimed;
+  options.max_neighbours = config.gateway.max_neighbours + kNeighboursBeingReclaimed;
   options.mbufs = config.gateway.mbufs;
   options.engine = EngineKindOf(config.crypto.engine);
   options.clamp_mss = config.gateway.clamp_mss;

@@ -14,10 +14,8 @@ using dataplane::IsHostMac;
 using dataplane::MacAddress;
 
 // How many of the entries that are due next are weighed against each other for eviction: enough to
-// find a poor one, few enough that a flood costs little. Where a packet of ours wants the place the search
-// goes on a while, because those may all be pinned.
+// find a poor one, few enough that a flood costs little.
 constexpr int kEvictionCandidates = 32;
-constexpr int kMaxEvictionCandidates = 256;
 
 bool IsHostAddress(const IpAddress& address) {
   return !address.is_unspecified() && !address.is_multicast() &&
@@ -50,7 +48,7 @@ absl::Status NeighbourCache::Want(TimePoint now, const Key& key, bool pin) {
                                                      options_.max_entries, " are known"));
   }
   n->wanted = true;
-  if (pin) ++n->pins;  // before asking: questions about pinned ones are not held back
+  if (pin) AddPin(key, n);  // before asking: questions about pinned ones are not held back
   if (fresh || (pin && n->state == State::kFailed)) {
     StartAsking(now, key, n, State::kIncomplete, true);
   } else if (n->state == State::kStale) {
@@ -64,7 +62,11 @@ absl::Status NeighbourCache::Want(TimePoint now, const Key& key, bool pin) {
 void NeighbourCache::Unpin(const Key& key) {
   Neighbour* n = Lookup(key);
   assert(n != nullptr && n->pins > 0);
-  --n->pins;
+  if (--n->pins == 0 && n->deadline.has_value()) evictable_.insert({*n->deadline, key});
+}
+
+void NeighbourCache::AddPin(const Key& key, Neighbour* n) {
+  if (n->pins++ == 0 && n->deadline.has_value()) evictable_.erase({*n->deadline, key});
 }
 
 absl::Status NeighbourCache::SetStatic(const Key& key, const MacAddress& mac) {
@@ -219,11 +221,10 @@ bool NeighbourCache::EvictFor(bool wanted) {
   const Key* victim = nullptr;
   int least = wanted ? 5 : 2;  // what is worth this much stays
   int weighed = 0;
-  for (const auto& [deadline, key] : deadlines_) {
-    if (weighed >= (wanted && victim == nullptr ? kMaxEvictionCandidates : kEvictionCandidates)) break;
-    ++weighed;
+  for (const auto& [deadline, key] : evictable_) {
+    if (++weighed > kEvictionCandidates) break;
     const Neighbour& n = neighbours_.at(key);
-    if (n.pins > 0 || worth(n) >= least) continue;
+    if (worth(n) >= least) continue;
     least = worth(n);
     victim = &key;
   }
@@ -240,9 +241,14 @@ void NeighbourCache::Forget(Key key) {
 }
 
 void NeighbourCache::SetDeadline(const Key& key, Neighbour* n, std::optional<TimePoint> deadline) {
-  if (n->deadline.has_value()) deadlines_.erase({*n->deadline, key});
+  if (n->deadline.has_value()) {
+    deadlines_.erase({*n->deadline, key});
+    evictable_.erase({*n->deadline, key});
+  }
   n->deadline = deadline;
-  if (deadline.has_value()) deadlines_.insert({*deadline, key});
+  if (!deadline.has_value()) return;
+  deadlines_.insert({*deadline, key});
+  if (n->pins == 0) evictable_.insert({*deadline, key});
 }
 
 void NeighbourCache::Emit(Event::Kind kind, const Key& key, const MacAddress& mac) {

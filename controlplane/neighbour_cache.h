@@ -154,6 +154,7 @@ class NeighbourCache {
   Neighbour* Insert(const Key& key, bool wanted);
   bool EvictFor(bool wanted);
   void Forget(Key key);
+  void AddPin(const Key& key, Neighbour* n);
   void SetDeadline(const Key& key, Neighbour* n, std::optional<TimePoint> deadline);
   void Emit(Event::Kind kind, const Key& key, const dataplane::MacAddress& mac = {});
 
@@ -171,6 +172,7 @@ class NeighbourCache {
   const Options options_;
   absl::flat_hash_map<Key, Neighbour> neighbours_;
   std::set<std::pair<TimePoint, Key>> deadlines_;
+  std::set<std::pair<TimePoint, Key>> evictable_;  // of those, the ones that are not pinned
   std::deque<Request> requests_;
   std::deque<Event> events_;
   std::optional<TimePoint> requests_full_at_;  // when the budget of questions is whole again

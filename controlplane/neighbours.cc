@@ -17,34 +17,27 @@ using dataplane::IpAddress;
 using dataplane::MacAddress;
 using dataplane::PortIndex;
 
-// Below the data plane's own bound, because a slot there is free again only some time after its
-// neighbour is removed.
-constexpr size_t kMaxEntries = 3584;
-
 // On each port. A little longer than the cache goes on asking.
 constexpr WaitingLimits kPacketLimits = {
     .packets_per_key = 128, .packets = 2048, .bytes = 4 << 20, .life = std::chrono::seconds(4)};
 constexpr WaitingLimits kFrameLimits = {
     .packets_per_key = 32, .packets = 1024, .bytes = 1 << 20, .life = std::chrono::seconds(4)};
 
-// What a port may have of kMaxEntries: the ports of a side share alike, those of the underlay a
-// quarter, for routers and the peers on the link.
-size_t ShareOf(const LocalAddresses& addresses, dataplane::Side side) {
+size_t ShareOf(size_t all, const LocalAddresses& addresses, dataplane::Side side) {
   size_t ports[2] = {};
   for (const auto& port : addresses.ports()) ++ports[static_cast<size_t>(port.side)];
   const bool underlay = side == dataplane::Side::kUnderlay;
-  if (ports[underlay ? 1 : 0] == 0) return kMaxEntries / ports[underlay ? 0 : 1];
-  return (underlay ? kMaxEntries / 4 : kMaxEntries - kMaxEntries / 4) /
-         ports[static_cast<size_t>(side)];
+  if (ports[underlay ? 1 : 0] == 0) return all / ports[underlay ? 0 : 1];
+  return (underlay ? all / 4 : all - all / 4) / ports[static_cast<size_t>(side)];
 }
 
 }  // namespace
 
 Neighbours::Neighbours(dataplane::Dataplane& dataplane, const LocalAddresses& addresses,
-                       Unreachable unreachable)
+                       size_t max_neighbours, Unreachable unreachable)
     : dataplane_(dataplane), addresses_(addresses), unreachable_(std::move(unreachable)) {
   for (const auto& port : addresses.ports()) {
-    ports_.push_back({NeighbourCache({.max_entries = ShareOf(addresses, port.side)}),
+    ports_.push_back({NeighbourCache({.max_entries = ShareOf(max_neighbours, addresses, port.side)}),
                       WaitingPackets<IpAddress>(kFrameLimits),
                       WaitingPackets<IpAddress>(kPacketLimits)});
   }

@@ -37,9 +37,10 @@ class Neighbours {
   using Unreachable =
       std::function<void(dataplane::PortIndex port, std::span<const uint8_t> packet)>;
 
-  // References outlive this.
+  // References outlive this. At most `max_neighbours` are known at a time: the ports of a side share alike,
+  // those of the underlay a quarter, for routers and the peers on the link.
   Neighbours(dataplane::Dataplane& dataplane, const LocalAddresses& addresses,
-             Unreachable unreachable);
+             size_t max_neighbours, Unreachable unreachable);
 
   // Time moves on: questions go out again, answers grow old, what waited in vain is dropped.
   void AdvanceTo(TimePoint now);

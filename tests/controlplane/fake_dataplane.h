@@ -101,6 +101,7 @@ class FakeDataplane : public dataplane::Dataplane {
   }
   absl::StatusOr<dataplane::NeighbourIndex> AddNeighbour(
       dataplane::PortIndex port, const dataplane::IpAddress& address) override {
+    if (neighbours.size() >= options.max_neighbours) return absl::ResourceExhaustedError("full");
     neighbours[next_neighbour] = {port, address, std::nullopt};
     return next_neighbour++;
   }

@@ -385,6 +385,20 @@ TEST_F(SmallNeighbourCacheTest, StrangersWhoAskEvictOnlyEachOther) {
   EXPECT_LE(cache_.size(), 8u);
 }
 
+// However many next hops of sessions are due before it.
+TEST_F(NeighbourCacheTest, FindsTheOneThatMayGoAmongManyPinnedOnes) {
+  Cache cache({.max_entries = 1000});
+  for (uint32_t n = 1; n < 1000; ++n) ASSERT_TRUE(cache.Pin(now_, Host(n)).ok());
+  ASSERT_TRUE(cache.Resolve(now_, Host(1000)).ok());
+  cache.HandleReply(now_, Host(1000), kA, true);
+  EXPECT_TRUE(cache.Pin(now_, Host(1001)).ok());
+  EXPECT_EQ(cache.FindState(Host(1000)), std::nullopt);
+  EXPECT_EQ(cache.Resolve(now_, Host(1002)).code(), absl::StatusCode::kResourceExhausted);
+  cache.Unpin(Host(7));
+  EXPECT_TRUE(cache.Resolve(now_, Host(1002)).ok());
+  EXPECT_EQ(cache.FindState(Host(7)), std::nullopt);
+}
+
 TEST_F(SmallNeighbourCacheTest, SaysWhenItIsFullOfPinnedOnes) {
   for (uint32_t n = 1; n <= 8; ++n) ASSERT_TRUE(cache_.Pin(now_, Host(n)).ok());
   EXPECT_EQ(cache_.Resolve(now_, key_).code(), absl::StatusCode::kResourceExhausted);
