@@ -172,6 +172,9 @@ void Validator::CheckEndpoints() {
 }
 
 void Validator::CheckRelay() {
+  // Each takes a look at every name, so a file of many wrong ones would take minutes; a reload has none.
+  constexpr int kMaxSuggestions = 20;
+  int suggestions = 0;
   std::set<std::string_view> names;
   bool relays = false;
   for (const Peer& peer : config_.peers) names.insert(peer.name);
@@ -191,7 +194,8 @@ void Validator::CheckRelay() {
       } else if (to == peer.name) {
         Report(path, "a peer needs no relay to itself");
       } else if (!names.contains(to)) {
-        const std::string_view near = Nearest(to, candidates);
+        const std::string_view near =
+            ++suggestions <= kMaxSuggestions ? Nearest(to, candidates) : std::string_view();
         Report(path, "no peer is called " + Quote(to) +
                          (near.empty() ? "" : "; did you mean " + Quote(near) + "?"));
       }

@@ -198,6 +198,22 @@ TEST(Config, BoundsTheNumberOfProblems) {
   EXPECT_NE(result.problems.back().message.find("left out"), std::string::npos);
 }
 
+// Each suggestion takes a look at every name there is.
+TEST(Config, SuggestsNamesForTheFirstFewWrongOnesOnly) {
+  std::string wrong;
+  for (int i = 0; i < 30; ++i) wrong += (i == 0 ? "branch" : ", branch") + std::to_string(i);
+  std::string text = Replaced("relay_to: [b]", "relay_to: [" + wrong + "]");
+  text.replace(text.find("name: b"), 7, "name: branch");
+  const LoadResult result = Parse(text, "gw.yaml");
+  ASSERT_EQ(result.problems.size(), 30u) << Joined(result.problems);
+  size_t suggested = 0;
+  for (const Problem& problem : result.problems) {
+    EXPECT_NE(problem.message.find("no peer is called"), std::string::npos);
+    suggested += problem.message.find("did you mean 'branch'?") != std::string::npos;
+  }
+  EXPECT_EQ(suggested, 20u);
+}
+
 TEST(Config, RefusesWhatIsTooLarge) {
   const LoadResult large = Parse(std::string((16u << 20) + 1, '#'), "gw.yaml");
   ASSERT_EQ(large.problems.size(), 1u);
