@@ -66,7 +66,7 @@ size_t DataPathSwarm::Receive(size_t limit, const Receiver& receiver) {
       others_(punt);
       return;
     }
-    receiving_ = Receiving{{punt.worker, punt.source}, punt.local_address};
+    receiving_ = Receiving{{punt.worker, punt.source}, {punt.port, punt.local_address}};
     receiver(punt.source, punt.worker, punt.bytes);
     receiving_.reset();
   });
@@ -90,21 +90,22 @@ std::vector<dataplane::Endpoint> DataPathSwarm::LocalEndpoints() const {
 }
 
 std::optional<UnderlayRoutes::Hop> DataPathSwarm::HopTo(const Path& path) const {
-  const dataplane::IpAddress* local_address = nullptr;
+  const Here* here = nullptr;
   if (receiving_ && receiving_->path == path) {
-    local_address = &receiving_->local_address;
+    here = &receiving_->here;
   } else if (const auto pinned = pinned_.find(path); pinned != pinned_.end()) {
-    local_address = &pinned->second.local_address;
+    here = &pinned->second.here;
   }
-  if (local_address != nullptr) {
-    if (const auto hop = routes_.From(*local_address, path.remote.address)) return hop;
+  if (here != nullptr) {
+    const auto hop = routes_.From(here->port, here->local_address, path.remote.address);
+    if (hop) return hop;
   }
   return routes_.To(path.remote.address);
 }
 
-void DataPathSwarm::Pin(const Path& path, const dataplane::IpAddress& local_address) {
+void DataPathSwarm::Pin(const Path& path, const UnderlayRoutes::Hop& hop) {
   Pinned& pinned = pinned_[path];
-  pinned.local_address = local_address;
+  pinned.here = {hop.port, hop.local_address};
   ++pinned.sessions;
 }
 

@@ -48,18 +48,23 @@ class DataPathSwarm : public DatagramSwarm {
 
   // How a datagram on this path would leave now.
   std::optional<UnderlayRoutes::Hop> HopTo(const Path& path) const;
-  // A session runs on this path from that local address. Counted, so each Pin needs an Unpin.
-  void Pin(const Path& path, const dataplane::IpAddress& local_address);
+  // A session runs on this path by that hop's port and local address. Counted, so each Pin needs an Unpin.
+  void Pin(const Path& path, const UnderlayRoutes::Hop& hop);
   void Unpin(const Path& path);
 
  private:
-  struct Pinned {
+  // Where we are reached.
+  struct Here {
+    dataplane::PortIndex port = 0;
     dataplane::IpAddress local_address;
+  };
+  struct Pinned {
+    Here here;
     uint32_t sessions = 0;
   };
   struct Receiving {
     Path path;
-    dataplane::IpAddress local_address;
+    Here here;
   };
 
   dataplane::Dataplane& dataplane_;

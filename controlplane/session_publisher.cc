@@ -76,7 +76,7 @@ absl::Status SessionPublisher::Up(TimePoint now, const SessionUp& up) {
   session.confirmed = up.confirmed;
   by_index_[ref->index] = up.id;
   by_path_[up.path].push_back(up.id);
-  swarm_.Pin(up.path, hop->local_address);
+  swarm_.Pin(up.path, *hop);
 
   PeerRecord& record = records_[up.peer];
   ++record.handshakes;

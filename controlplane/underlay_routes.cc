@@ -22,27 +22,33 @@ std::optional<UnderlayRoutes::Hop> UnderlayRoutes::To(
       best = &source;
     }
   }
-  if (best != nullptr) return Hop{best->port, best->address.address, destination, best->mtu};
+  if (best != nullptr) return Over(*best, destination);
   for (const Source& source : sources_) {
-    if (source.gateway && source.address.address.is_v4() == destination.is_v4()) {
-      return Hop{source.port, source.address.address, *source.gateway, source.mtu};
-    }
+    if (const auto hop = Over(source, destination)) return hop;
   }
   return std::nullopt;
 }
 
 std::optional<UnderlayRoutes::Hop> UnderlayRoutes::From(
-    const dataplane::IpAddress& local_address, const dataplane::IpAddress& destination) const {
+    dataplane::PortIndex port, const dataplane::IpAddress& local_address,
+    const dataplane::IpAddress& destination) const {
   for (const Source& source : sources_) {
-    if (source.address.address != local_address) continue;
-    if (source.address.Contains(destination)) {
-      return Hop{source.port, local_address, destination, source.mtu};
-    }
-    if (source.gateway && local_address.is_v4() == destination.is_v4()) {
-      return Hop{source.port, local_address, *source.gateway, source.mtu};
+    if (source.port == port && source.address.address == local_address) {
+      return Over(source, destination);
     }
   }
   return std::nullopt;
+}
+
+std::optional<UnderlayRoutes::Hop> UnderlayRoutes::Over(const Source& source,
+                                                        const dataplane::IpAddress& destination) {
+  const dataplane::IpAddress& local = source.address.address;
+  if (local.is_v4() != destination.is_v4()) return std::nullopt;
+  if (destination.is_link_local() || source.address.Contains(destination)) {
+    return Hop{source.port, local, destination, source.mtu};
+  }
+  if (!source.gateway) return std::nullopt;
+  return Hop{source.port, local, *source.gateway, source.mtu};
 }
 
 std::vector<dataplane::IpAddress> UnderlayRoutes::LocalAddresses() const {

@@ -28,10 +28,12 @@ class UnderlayRoutes {
   explicit UnderlayRoutes(std::span<const config::Port> ports);
 
   // The longest prefix of an address of ours that covers the destination; else, in the order of the
-  // ports, the first with a gateway of that family.
+  // ports, the first with a gateway of that family. A link-local destination is on the link, whichever
+  // prefixes there are, and never behind a gateway.
   std::optional<Hop> To(const dataplane::IpAddress& destination) const;
-  // The same with the source address given; nothing where it is none of ours.
-  std::optional<Hop> From(const dataplane::IpAddress& local_address,
+  // The same with port and source address given: link-local ones may stand on several ports. Nothing where
+  // the port does not have the address.
+  std::optional<Hop> From(dataplane::PortIndex port, const dataplane::IpAddress& local_address,
                           const dataplane::IpAddress& destination) const;
 
   // Our own addresses on the underlay.
@@ -44,6 +46,8 @@ class UnderlayRoutes {
     std::optional<dataplane::IpAddress> gateway;  // of the address's family
     uint16_t mtu;
   };
+  static std::optional<Hop> Over(const Source& source, const dataplane::IpAddress& destination);
+
   std::vector<Source> sources_;
 };
 
