@@ -42,6 +42,17 @@ std::string NextUnique() {
 
 }  // namespace
 
+uint32_t PacketsNeeded(const DataplaneOptions& options) {
+  const uint32_t workers = static_cast<uint32_t>(options.worker_lcores.size());
+  const uint32_t ports = static_cast<uint32_t>(options.ports.size());
+  // A turn's burst, and the lists that it leaves by: one for each port and each other worker.
+  const uint32_t lists = kBurst * (ports + workers);
+  const uint32_t rings = kPuntSlots + kInjectSlots + (workers - 1) * kHandOverSlots;
+  uint32_t needed = workers * (rings + lists) + (workers + 1) * kMaxCachedPackets;
+  for (const PortOptions& port : options.ports) needed += FramesOf(port, workers);
+  return needed;
+}
+
 absl::StatusOr<std::unique_ptr<Dataplane>> Dataplane::Create(const DataplaneOptions& options) {
   auto dataplane = std::make_unique<DpdkDataplane>(options);
   if (absl::Status status = dataplane->Build(); !status.ok()) return status;
@@ -95,15 +106,11 @@ absl::Status DpdkDataplane::CheckOptions() const {
 }
 
 absl::Status DpdkDataplane::BuildPool() {
-  const uint32_t workers = static_cast<uint32_t>(options_.worker_lcores.size());
   uint32_t frame_size = 0;
-  uint32_t needed = workers * (kPuntSlots + kInjectSlots + workers * kHandOverSlots + 2 * kBurst) +
-                    (workers + 1) * kMaxCachedPackets;
   for (const PortOptions& port : options_.ports) {
     frame_size = std::max(frame_size, port.mtu + kEthernetOverhead);
-    needed += FramesOf(port, workers);
   }
-  const uint32_t mbufs = std::max(options_.mbufs, needed);
+  const uint32_t mbufs = std::max(options_.mbufs, PacketsNeeded(options_));
   pool_.reset(MakePacketPool(absl::StrCat(unique_, "_mbufs").c_str(), mbufs, frame_size));
   if (pool_ == nullptr) {
     return absl::ResourceExhaustedError(

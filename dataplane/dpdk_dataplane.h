@@ -16,6 +16,10 @@
 
 namespace noisegate::dataplane {
 
+// How many packets a data plane's queues, rings, lists and caches can hold between them: with fewer, receive
+// queues would run dry while nothing is wrong.
+uint32_t PacketsNeeded(const DataplaneOptions& options);
+
 struct FreePool {
   void operator()(rte_mempool* pool) const;
 };

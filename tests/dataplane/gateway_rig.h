@@ -117,6 +117,8 @@ class GatewayRig {
   uint64_t DrainHost();
   uint64_t DrainFar();
 
+  // False where it did not become so in a long while.
+  bool Wait(const std::function<bool()>& done);
   // Waits until every frame sent so far has been dealt with, then takes punts and events.
   void Settle();
   std::vector<CopiedPunt> punts;
@@ -133,7 +135,6 @@ class GatewayRig {
   const Bytes router_mac = {0x02, 0, 0, 0, 0, 0x66};
 
  private:
-  bool Wait(const std::function<bool()>& done);
   void TakeFromControlRings();
 
   const Options options_;

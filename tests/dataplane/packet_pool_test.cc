@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/dpdk_dataplane.h"
 #include "tests/dataplane/gateway_rig.h"
 
 namespace noisegate::dataplane {
@@ -47,6 +48,18 @@ TEST(PacketPool, BuffersHoldANoteHeadroomAFrameAndATag) {
   rte_pktmbuf_free(mbuf);
   EXPECT_EQ(CopyToPacket(pool.get(), std::vector<uint8_t>(12'000)), nullptr);
   EXPECT_EQ(rte_mempool_avail_count(pool.get()), 64u);
+}
+
+TEST(PacketPool, HasABufferForAllThatCanHoldOne) {
+  DataplaneOptions options;
+  options.worker_lcores = {1};
+  options.ports.resize(2);  // of 1,024 and 1,024 descriptors
+  // Two queues each way; the rings to and from the control thread; lists for a burst and by port; two caches.
+  EXPECT_EQ(PacketsNeeded(options), 2 * 2048u + 2 * 2048 + 3 * 64 + 2 * 384);
+  options.worker_lcores = {1, 2, 3};
+  // The same for each worker, and rings of 1,024 and lists to both others.
+  EXPECT_EQ(PacketsNeeded(options),
+            3 * (2 * 2048u + 2 * 2048 + 2 * 1024 + 5 * 64) + 4 * 384);
 }
 
 }  // namespace

@@ -79,6 +79,9 @@ TEST(SessionTable, RefusesWhatItCannotHold) {
   EXPECT_TRUE(refused([](SessionParams*) {}));
   EXPECT_TRUE(absl::IsNotFound(rig.dp().Retire({.index = 2, .generation = 0})));
   EXPECT_EQ(rig.dp().ReadSession({.index = 2, .generation = 0}).next_counter, 4);
+  for (const SessionIndex index : {2u, UINT32_MAX}) {
+    EXPECT_TRUE(absl::IsNotFound(rig.dp().HoldSending({.index = index, .generation = 0}, true)));
+  }
 }
 
 TEST(SessionTable, KnowsWhichWorkersCanSendToAPeer) {
