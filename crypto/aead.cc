@@ -13,7 +13,9 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind) 
       if (!ipsec_mb.ok()) return MakeSodiumEngine();
       absl::StatusOr<std::unique_ptr<AeadEngine>> lanes = MakeLanesEngine();
       if (!lanes.ok()) return ipsec_mb;
-      return MakeByShapeEngine(*std::move(lanes), *std::move(ipsec_mb));
+      absl::StatusOr<std::unique_ptr<AeadEngine>> openssl = MakeOpensslEngine();
+      if (!openssl.ok()) return openssl;
+      return MakeByShapeEngine(*std::move(lanes), *std::move(ipsec_mb), *std::move(openssl));
     }
     case AeadEngineKind::kLanes:
       return MakeLanesEngine();
@@ -21,6 +23,8 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeAeadEngine(AeadEngineKind kind) 
       return MakeIpsecMbEngine();
     case AeadEngineKind::kSodium:
       return MakeSodiumEngine();
+    case AeadEngineKind::kOpenssl:
+      return MakeOpensslEngine();
   }
   return absl::InvalidArgumentError("no such AEAD engine");
 }

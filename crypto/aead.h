@@ -28,8 +28,8 @@ class AeadEngine {
  public:
   virtual ~AeadEngine() = default;
 
-  // The name that config, `show` and benchmarks use: "lanes", "ipsec_mb", "sodium", "null"; for
-  // kAuto that of what it chose, "lanes+ipsec_mb" where that depends on the burst.
+  // The name that config, `show` and benchmarks use: "lanes", "ipsec_mb", "sodium", "openssl", "null";
+  // for kAuto that of what it chose, "lanes+ipsec_mb+openssl" where that depends on the burst.
   virtual std::string_view name() const = 0;
 
   // The instruction set that it runs on, as `show` tells it: "avx512_ifma", "avx2", "sse",
@@ -50,6 +50,7 @@ enum class AeadEngineKind : uint8_t {
   kLanes,    // our own, a message in every vector lane (docs/adr/0009-lanes.md); needs AVX2
   kIpsecMb,  // Intel ipsec-mb's best for this CPU
   kSodium,   // libsodium: portable, and the oracle of the tests
+  kOpenssl,  // OpenSSL's, fast for long messages; not in the config
 };
 
 // Makes an engine. InvalidArgument where this CPU cannot run the kind.

@@ -18,9 +18,12 @@ absl::StatusOr<std::unique_ptr<AeadEngine>> MakeLanesEngine();
 // InvalidArgument where this CPU lacks what ipsec-mb needs (SSE4.2 and AES-NI at the least).
 absl::StatusOr<std::unique_ptr<AeadEngine>> MakeIpsecMbEngine();
 
-// Gives each burst to the one that is faster for its shape.
+absl::StatusOr<std::unique_ptr<AeadEngine>> MakeOpensslEngine();
+
+// Gives each burst to the one that is fastest for its shape.
 std::unique_ptr<AeadEngine> MakeByShapeEngine(std::unique_ptr<AeadEngine> lanes,
-                                              std::unique_ptr<AeadEngine> ipsec_mb);
+                                              std::unique_ptr<AeadEngine> ipsec_mb,
+                                              std::unique_ptr<AeadEngine> openssl);
 
 }  // namespace noisegate::crypto
 

@@ -13,7 +13,7 @@ namespace noisegate::perf {
 inline std::vector<std::unique_ptr<crypto::AeadEngine>> AllEngines() {
   using Kind = crypto::AeadEngineKind;
   std::vector<std::unique_ptr<crypto::AeadEngine>> engines;
-  for (const Kind kind : {Kind::kIpsecMb, Kind::kSodium, Kind::kLanes, Kind::kAuto}) {
+  for (const Kind kind : {Kind::kIpsecMb, Kind::kSodium, Kind::kOpenssl, Kind::kLanes, Kind::kAuto}) {
     auto engine = crypto::MakeAeadEngine(kind);
     if (engine.ok()) engines.push_back(*std::move(engine));
   }

@@ -320,7 +320,7 @@ TEST(AeadEngine, AutoTellsWhatItChose) {
   ASSERT_TRUE(automatic.ok());
   EXPECT_EQ((*automatic)->name(), !ipsec_mb.ok() ? "sodium"
                                   : !lanes.ok()  ? "ipsec_mb"
-                                                 : "lanes+ipsec_mb");
+                                                 : "lanes+ipsec_mb+openssl");
   if (lanes.ok()) {
     EXPECT_EQ((*automatic)->isa(), (*lanes)->isa());
   }

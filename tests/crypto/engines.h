@@ -39,6 +39,7 @@ inline std::vector<EngineUnderTest> EnginesUnderTest() {
        }},
       {"IpsecMb", [] { return MakeAeadEngine(AeadEngineKind::kIpsecMb); }},
       {"Sodium", [] { return MakeAeadEngine(AeadEngineKind::kSodium); }},
+      {"Openssl", [] { return MakeAeadEngine(AeadEngineKind::kOpenssl); }},
   };
 }
 
