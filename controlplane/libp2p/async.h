@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "controlplane/libp2p/buffer.h"
 
 namespace noisegate::libp2p {
 
@@ -84,7 +85,9 @@ class Transport {
  public:
   virtual ~Transport() = default;
   virtual Task<IoResult> ReadSome(std::span<uint8_t> out) = 0;
-  virtual Task<IoResult> WriteSome(std::span<const uint8_t> bytes) = 0;
+  // Where the bytes lie in a `lender`, they stay as they are as long as somebody holds it.
+  virtual Task<IoResult> WriteSome(std::span<const uint8_t> bytes,
+                                   const Buffer* lender = nullptr) = 0;
   // At once; what was written but not sent yet may be lost.
   virtual void Close() = 0;
   // Sends what was written, then the end.

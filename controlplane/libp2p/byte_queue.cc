@@ -8,28 +8,33 @@
 
 namespace noisegate::libp2p {
 
-void ByteQueue::Append(std::span<const uint8_t> bytes) {
+void ByteQueue::Append(std::span<const uint8_t> bytes, const Buffer* lender) {
   size_ += bytes.size();
+  if (lender != nullptr && bytes.size() >= kMinLoan) {
+    uint8_t* const begin = lender->data() + (bytes.data() - lender->data());
+    uint8_t* const end = begin + bytes.size();
+    assert(begin >= lender->data() && end <= lender->data() + lender->capacity());
+    chunks_.push_back({*lender, begin, end, end});
+    return;
+  }
   while (!bytes.empty()) {
-    if (chunks_.empty() || chunks_.back().end == chunks_.back().capacity) {
-      const size_t capacity = std::clamp(std::bit_ceil(bytes.size()), kMinChunk, kMaxChunk);
-      chunks_.push_back({.bytes = std::make_unique_for_overwrite<uint8_t[]>(capacity),
-                         .capacity = static_cast<uint32_t>(capacity),
-                         .begin = 0,
-                         .end = 0});
+    if (chunks_.empty() || chunks_.back().end == chunks_.back().limit) {
+      Buffer buffer(std::clamp(std::bit_ceil(bytes.size()), kMinChunk, kMaxChunk));
+      uint8_t* const begin = buffer.data();
+      uint8_t* const limit = begin + buffer.capacity();
+      chunks_.push_back({std::move(buffer), begin, begin, limit});
     }
     Chunk& chunk = chunks_.back();
-    const size_t n = std::min<size_t>(bytes.size(), chunk.capacity - chunk.end);
-    std::memcpy(chunk.bytes.get() + chunk.end, bytes.data(), n);
-    chunk.end += static_cast<uint32_t>(n);
+    const size_t n = std::min(bytes.size(), static_cast<size_t>(chunk.limit - chunk.end));
+    std::memcpy(chunk.end, bytes.data(), n);
+    chunk.end += n;
     bytes = bytes.subspan(n);
   }
 }
 
 std::span<const uint8_t> ByteQueue::front() const {
   if (chunks_.empty()) return {};
-  const Chunk& chunk = chunks_.front();
-  return {chunk.bytes.get() + chunk.begin, chunk.size()};
+  return {chunks_.front().begin, chunks_.front().end};
 }
 
 void ByteQueue::Consume(size_t size) {
@@ -38,7 +43,7 @@ void ByteQueue::Consume(size_t size) {
   while (size > 0) {
     Chunk& chunk = chunks_.front();
     const size_t n = std::min(size, chunk.size());
-    chunk.begin += static_cast<uint32_t>(n);
+    chunk.begin += n;
     size -= n;
     if (chunk.begin == chunk.end) chunks_.pop_front();
   }
@@ -61,9 +66,13 @@ size_t ByteQueue::MoveTo(ByteQueue& to, size_t limit) {
   while (!chunks_.empty() && moved < limit) {
     Chunk& chunk = chunks_.front();
     const size_t n = std::min(chunk.size(), limit - moved);
-    // A chunk of its own for each small piece would cost more memory than the bytes that it holds.
-    if (n < chunk.size() || n <= chunk.capacity / 2) {
-      to.Append({chunk.bytes.get() + chunk.begin, n});
+    if (n < std::min(kMinLoan, chunk.buffer.capacity() / 2 + 1)) {
+      // To hold a block for so little would cost more memory than the bytes that are in it.
+      to.Append({chunk.begin, n});
+      Consume(n);
+    } else if (n < chunk.size()) {
+      to.chunks_.push_back({chunk.buffer, chunk.begin, chunk.begin + n, chunk.begin + n});
+      to.size_ += n;
       Consume(n);
     } else {
       to.chunks_.push_back(std::move(chunk));

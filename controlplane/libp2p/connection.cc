@@ -100,7 +100,7 @@ Task<void> Connection::ReadLoop() {
     opener_.Commit(read.size);
     const NoiseOpened opened = opener_.Open();
     const TimePoint now = Now();
-    for (const std::span<const uint8_t> text : opened.texts) mux_.Receive(text, now);
+    for (const std::span<const uint8_t> text : opened.texts) mux_.Receive(text, now, opened.lender);
     if (opened.error != NoiseError::kNone) {
       Close(TextStatus(absl::StatusCode::kUnauthenticated, ToString(opened.error)));
       break;
@@ -112,14 +112,9 @@ Task<void> Connection::ReadLoop() {
 void Connection::Receive(std::span<const uint8_t> text) { mux_.Receive(text, Now()); }
 
 bool Connection::FillBurst() {
-  const TimePoint now = Now();
-  while (mux_.HasOutput()) {
-    const std::span<uint8_t> room =
-        sealer_.Prepare(std::max(mux_.OutputSize(), kMinYamuxRoom));
-    if (room.empty()) break;
-    const size_t size = mux_.Pull(room, now);
-    sealer_.Commit(size);
-    if (size == 0) break;
+  if (mux_.HasOutput()) {
+    const auto rooms = sealer_.Prepare(std::max(mux_.OutputSize(), kMinYamuxRoom));
+    sealer_.Commit(mux_.Pull(rooms, Now()));
   }
   if (sealer_.Seal() != NoiseError::kNone) {
     Close(absl::ResourceExhaustedError("the channel's nonces are used up"));
@@ -150,7 +145,7 @@ Task<void> Connection::WriteLoop() {
       continue;
     }
     while (!closed_ && !sealer_.sealed().empty()) {
-      const IoResult written = co_await transport_->WriteSome(sealer_.sealed());
+      const IoResult written = co_await transport_->WriteSome(sealer_.sealed(), sealer_.lender());
       if (closed_) break;
       if (!written.status.ok()) {
         Close(written.status);

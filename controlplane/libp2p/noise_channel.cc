@@ -31,40 +31,47 @@ crypto::AeadMessage Message(const crypto::Secret<32>& key, uint64_t counter, uin
 
 NoiseSealer::NoiseSealer(crypto::Secret<32> key, crypto::AeadEngine& engine,
                          const NoiseChannelOptions& options)
-    : key_(std::move(key)), engine_(engine), options_(options) {
+    : key_(std::move(key)), engine_(engine), options_(options), lent_(options.max_lent) {
   assert(options.max_frame_text > 0 && options.max_frame_text <= kMaxNoiseFrameText);
 }
 
-std::span<uint8_t> NoiseSealer::Prepare(size_t want) {
+std::span<const std::span<uint8_t>> NoiseSealer::Prepare(size_t want) {
   assert(want > 0);
-  if (sealed_ > 0) return {};
-  const size_t text = std::min(want, options_.max_frame_text);
-  // The first frame always fits, whatever the limit.
-  if (filled_ > 0 && filled_ + text + kNoiseFrameOverhead > options_.max_sealed) return {};
-  Reserve(filled_ + text + kNoiseFrameOverhead);
-  prepared_ = text;
-  return {buffer_.get() + filled_ + kNoiseFrameHeaderSize, text};
+  rooms_.clear();
+  if (sealed_ > 0) return rooms_;
+  // At least one byte goes, whatever the limit.
+  const size_t most_frames = std::max<size_t>(
+      options_.max_sealed / (options_.max_frame_text + kNoiseFrameOverhead), 1);
+  const size_t frames =
+      std::min((want + options_.max_frame_text - 1) / options_.max_frame_text, most_frames);
+  const size_t text = std::min((want + frames - 1) / frames, options_.max_frame_text);
+  Reserve(frames * (text + kNoiseFrameOverhead));
+  for (size_t i = 0; i < frames; ++i) {
+    rooms_.emplace_back(
+        buffer_.data() + i * (text + kNoiseFrameOverhead) + kNoiseFrameHeaderSize, text);
+  }
+  return rooms_;
 }
 
-void NoiseSealer::Commit(size_t size) {
-  assert(size <= prepared_);
-  prepared_ = 0;
-  if (size == 0) return;
-  frames_.push_back({static_cast<uint32_t>(filled_), static_cast<uint32_t>(size)});
-  filled_ += size + kNoiseFrameOverhead;
-}
+void NoiseSealer::Commit(size_t size) { committed_ = size; }
 
 NoiseError NoiseSealer::Seal() {
-  if (frames_.size() > kLastNonce - counter_) return NoiseError::kNonceExhausted;
   burst_.clear();
-  for (const Frame& frame : frames_) {
-    uint8_t* const start = buffer_.get() + frame.offset;
-    dataplane::StoreBe16(start, static_cast<uint16_t>(frame.text_size + crypto::kAeadTagSize));
-    burst_.push_back(Message(key_, counter_++, start + kNoiseFrameHeaderSize, frame.text_size));
+  size_t end = 0;
+  for (const std::span<uint8_t> room : rooms_) {
+    if (committed_ == 0) break;
+    if (counter_ == kLastNonce) return NoiseError::kNonceExhausted;
+    const size_t size = std::min(committed_, room.size());
+    committed_ -= size;
+    uint8_t* const prefix = room.data() - kNoiseFrameHeaderSize;
+    dataplane::StoreBe16(prefix, static_cast<uint16_t>(size + crypto::kAeadTagSize));
+    burst_.push_back(Message(key_, counter_++, room.data(), size));
+    end = static_cast<size_t>(prefix - buffer_.data()) + size + kNoiseFrameOverhead;
   }
+  assert(committed_ == 0);
+  rooms_.clear();
   engine_.Seal(burst_);
-  frames_.clear();
-  sealed_ = filled_;
+  sealed_ = end;
   return NoiseError::kNone;
 }
 
@@ -72,34 +79,33 @@ void NoiseSealer::Consume(size_t size) {
   assert(size <= sealed_ - consumed_);
   consumed_ += size;
   if (consumed_ < sealed_) return;
-  small_bursts_ = sealed_ * 4 < capacity_ ? small_bursts_ + 1 : 0;
-  filled_ = sealed_ = consumed_ = 0;
-  if (capacity_ > kIdleBuffer && small_bursts_ >= kSmallUses) {
-    buffer_.reset();
-    capacity_ = 0;
+  small_bursts_ = sealed_ * 4 < buffer_.capacity() ? small_bursts_ + 1 : 0;
+  sealed_ = consumed_ = 0;
+  if (buffer_.capacity() > kIdleBuffer && small_bursts_ >= kSmallUses) {
+    lent_.PutAside(std::exchange(buffer_, Buffer()));
+    lent_.KeepOnly(0);
   }
 }
 
 void NoiseSealer::Reserve(size_t size) {
-  if (size <= capacity_) return;
-  const size_t capacity = std::max({kIdleBuffer, size, 2 * capacity_});
-  auto bigger = std::make_unique_for_overwrite<uint8_t[]>(capacity);
-  if (filled_ > 0) std::memcpy(bigger.get(), buffer_.get(), filled_);
-  buffer_ = std::move(bigger);
-  capacity_ = capacity;
+  if (size <= buffer_.capacity() && !buffer_.shared()) return;
+  const size_t capacity = size <= buffer_.capacity()
+                              ? buffer_.capacity()
+                              : std::max({kIdleBuffer, size, 2 * buffer_.capacity()});
+  lent_.PutAside(std::exchange(buffer_, lent_.Take(capacity)));
 }
 
 NoiseError NoiseSealer::SealInto(std::span<const uint8_t> text, std::vector<uint8_t>& out) {
-  assert(filled_ == 0);
   while (!text.empty()) {
-    const std::span<uint8_t> room = Prepare(text.size());
-    if (!room.empty()) {
-      std::memcpy(room.data(), text.data(), room.size());
-      Commit(room.size());
-      text = text.subspan(room.size());
-      if (!text.empty()) continue;
+    size_t size = 0;
+    for (const std::span<uint8_t> room : Prepare(text.size())) {
+      const size_t n = std::min(room.size(), text.size() - size);
+      std::memcpy(room.data(), text.data() + size, n);
+      size += n;
     }
+    Commit(size);
     if (const NoiseError error = Seal(); error != NoiseError::kNone) return error;
+    text = text.subspan(size);
     out.insert(out.end(), sealed().begin(), sealed().end());
     Consume(sealed().size());
   }
@@ -108,50 +114,51 @@ NoiseError NoiseSealer::SealInto(std::span<const uint8_t> text, std::vector<uint
 
 NoiseOpener::NoiseOpener(crypto::Secret<32> key, crypto::AeadEngine& engine,
                          const NoiseChannelOptions& options)
-    : key_(std::move(key)), engine_(engine), options_(options) {}
+    : key_(std::move(key)), engine_(engine), options_(options), lent_(options.max_lent) {}
 
 std::span<uint8_t> NoiseOpener::Prepare() {
   const size_t pending = end_ - begin_;
   const size_t limit = std::max(options_.max_received, kNoiseFrameHeaderSize + kMaxNoiseFrameSize);
-  size_t capacity = std::max(capacity_, kIdleBuffer);
-  if (capacity_ > 0 && end_ == capacity_ && capacity_ < limit) {
-    capacity = std::min(4 * capacity_, limit);  // the last read filled all that there was
+  size_t capacity = std::max(buffer_.capacity(), kIdleBuffer);
+  if (buffer_.capacity() > 0 && end_ == buffer_.capacity() && end_ < limit) {
+    capacity = std::min(4 * capacity, limit);  // the last read filled all that there was
   } else if (small_reads_ >= kSmallUses && pending <= kIdleBuffer / 2) {
     capacity = kIdleBuffer;
     small_reads_ = 0;
   }
-  if (capacity != capacity_) {
-    Resize(capacity);
+  lent_.KeepOnly(capacity);
+  if (capacity != buffer_.capacity() || buffer_.shared()) {
+    Replace(capacity);
   } else if (begin_ > 0) {
     // What is left is less than a frame, so this moves little.
-    std::memmove(buffer_.get(), buffer_.get() + begin_, pending);
+    std::memmove(buffer_.data(), buffer_.data() + begin_, pending);
     begin_ = 0;
     end_ = pending;
   }
-  return {buffer_.get() + end_, capacity_ - end_};
+  return {buffer_.data() + end_, buffer_.capacity() - end_};
 }
 
-void NoiseOpener::Resize(size_t capacity) {
-  auto other = std::make_unique_for_overwrite<uint8_t[]>(capacity);
+void NoiseOpener::Replace(size_t capacity) {
+  Buffer other = lent_.Take(capacity);
   const size_t pending = end_ - begin_;
-  if (pending > 0) std::memcpy(other.get(), buffer_.get() + begin_, pending);
-  buffer_ = std::move(other);
-  capacity_ = capacity;
+  if (pending > 0) std::memcpy(other.data(), buffer_.data() + begin_, pending);
+  std::swap(buffer_, other);
+  lent_.PutAside(std::move(other));
   begin_ = 0;
   end_ = pending;
 }
 
 void NoiseOpener::Commit(size_t size) {
-  assert(size <= capacity_ - end_);
+  assert(size <= buffer_.capacity() - end_);
   end_ += size;
-  small_reads_ = size * 4 < capacity_ ? small_reads_ + 1 : 0;
+  small_reads_ = size * 4 < buffer_.capacity() ? small_reads_ + 1 : 0;
 }
 
 void NoiseOpener::Append(std::span<const uint8_t> bytes) {
-  if (bytes.size() > capacity_ - end_) {
-    Resize(std::max(kIdleBuffer, end_ - begin_ + bytes.size()));
+  if (bytes.size() > buffer_.capacity() - end_) {
+    Replace(std::max(kIdleBuffer, end_ - begin_ + bytes.size()));
   }
-  if (!bytes.empty()) std::memcpy(buffer_.get() + end_, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(buffer_.data() + end_, bytes.data(), bytes.size());
   end_ += bytes.size();
 }
 
@@ -160,7 +167,7 @@ NoiseOpened NoiseOpener::Open() {
   burst_.clear();
   if (error_ != NoiseError::kNone) return {.texts = {}, .error = error_};
   while (end_ - begin_ >= kNoiseFrameHeaderSize && error_ == NoiseError::kNone) {
-    uint8_t* const start = buffer_.get() + begin_;
+    uint8_t* const start = buffer_.data() + begin_;
     const size_t size = dataplane::LoadBe16(start);
     if (end_ - begin_ - kNoiseFrameHeaderSize < size) break;
     if (size > 0 && size < crypto::kAeadTagSize) {
@@ -182,7 +189,7 @@ NoiseOpened NoiseOpener::Open() {
     }
     if (message.text_size > 0) texts_.emplace_back(message.text, message.text_size);
   }
-  return {.texts = texts_, .error = error_};
+  return {.texts = texts_, .error = error_, .lender = lent_.MayLend() ? &buffer_ : nullptr};
 }
 
 }  // namespace noisegate::libp2p

@@ -2,12 +2,8 @@
 // tag, sealed and opened in bursts through the AEAD burst interface. Without I/O, and without
 // copies: text is written where it is sealed, and read where it was opened.
 //
-//   // Sending: fill frames in place, seal them together, hand the bytes to the socket.
-//   while (yamux.HasOutput()) {
-//     std::span<uint8_t> room = sealer.Prepare(yamux.OutputSize());
-//     if (room.empty()) break;                        // the burst is full
-//     sealer.Commit(yamux.Pull(room, now));
-//   }
+//   // Sending: fill a burst of frames in place, seal them together, hand the bytes to the socket.
+//   sealer.Commit(yamux.Pull(sealer.Prepare(yamux.OutputSize()), now));
 //   sealer.Seal();
 //   sealer.Consume(socket.write_some(sealer.sealed()));  // until sealed() is empty
 //
@@ -28,10 +24,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "controlplane/libp2p/buffer.h"
 #include "controlplane/libp2p/noise_handshake.h"
 #include "crypto/aead.h"
 #include "crypto/secret.h"
@@ -47,10 +43,13 @@ struct NoiseChannelOptions {
   // Text in one frame. Smaller frames give the AEAD more messages at a time, larger ones cost the
   // receiver less. 1 … kMaxNoiseFrameText.
   size_t max_frame_text = kMaxNoiseFrameText;
-  // Bytes sealed ahead of the socket. What is urgent waits behind no more than this.
-  size_t max_sealed = 256 * 1024;
+  // Bytes sealed ahead of the socket; at least a frame. What is urgent waits behind no more than this.
+  size_t max_sealed = 4 * (kNoiseFrameHeaderSize + kMaxNoiseFrameSize);
   // Bytes read from the socket at a time. At least one frame fits whatever is set.
   size_t max_received = 256 * 1024;
+  // Blocks that each direction may have lent: of max_received bytes to those who read the text, of
+  // max_sealed to a transport that keeps what it is given. Beyond it they copy.
+  size_t max_lent = 3;
 };
 
 class NoiseSealer {
@@ -58,55 +57,55 @@ class NoiseSealer {
   NoiseSealer(crypto::Secret<32> key, crypto::AeadEngine& engine,
               const NoiseChannelOptions& options = {});
 
-  // Room for the text of the next frame: up to `want` bytes, at most max_frame_text. Empty when the
-  // burst has reached max_sealed, or earlier bytes are not all consumed. Requires want > 0. Valid
-  // until the next call.
-  std::span<uint8_t> Prepare(size_t want);
-  // `size` bytes of the room that Prepare() gave were written. With 0 there is no frame.
+  // Rooms for up to `want` bytes of text, one for each frame of the next burst: as many as max_sealed
+  // allows, about equally large. None while earlier bytes are not all consumed. Requires want > 0.
+  // Valid until the next call.
+  std::span<const std::span<uint8_t>> Prepare(size_t want);
+  // The first `size` bytes of the rooms that Prepare() gave were written. With 0 there is no frame.
   void Commit(size_t size);
   // Seals what was committed, in one burst. kNonceExhausted once the counters are used up: then
   // nothing of this burst is sealed, and the connection must end.
   NoiseError Seal();
   // Bytes for the socket, in order. Valid until the next call.
   std::span<const uint8_t> sealed() const {
-    return {buffer_.get() + consumed_, sealed_ - consumed_};
+    return {buffer_.data() + consumed_, sealed_ - consumed_};
   }
+  // May be held instead of copying sealed(), which then stays as it is; nullptr: copy.
+  const Buffer* lender() const { return lent_.MayLend() ? &buffer_ : nullptr; }
   void Consume(size_t size);
 
   // For whole messages outside a muxer: cuts `text` into frames, seals them, appends to `out`.
   NoiseError SealInto(std::span<const uint8_t> text, std::vector<uint8_t>& out);
 
-  size_t capacity() const { return capacity_; }  // bytes of the buffer
+  // Bytes of the block in use and of those that are lent.
+  size_t capacity() const { return buffer_.capacity() + lent_.capacity(); }
   uint64_t frames() const { return counter_; }
   void set_counter_for_test(uint64_t counter) { counter_ = counter; }
 
  private:
-  struct Frame {
-    uint32_t offset;  // of the size prefix
-    uint32_t text_size;
-  };
+  // A block for the next burst.
   void Reserve(size_t size);
 
   crypto::Secret<32> key_;
   crypto::AeadEngine& engine_;
   const NoiseChannelOptions options_;
-  std::unique_ptr<uint8_t[]> buffer_;
-  size_t capacity_ = 0;
-  size_t filled_ = 0;    // end of the committed frames
-  size_t sealed_ = 0;    // end of the sealed ones
-  size_t consumed_ = 0;  // what the socket took
-  size_t prepared_ = 0;
+  Buffer buffer_;
+  LentBuffers lent_;
+  std::vector<std::span<uint8_t>> rooms_;
+  size_t committed_ = 0;  // bytes of text in them
+  size_t sealed_ = 0;     // end of the sealed frames
+  size_t consumed_ = 0;   // what the socket took
   size_t small_bursts_ = 0;  // in a row
-  std::vector<Frame> frames_;
   std::vector<crypto::AeadMessage> burst_;
   uint64_t counter_ = 0;
 };
 
 struct NoiseOpened {
   // Text of each frame that opened, in order; never an empty one. They point into the opener, valid
-  // until its next call.
+  // until its next call, or as long as somebody holds `lender`.
   std::span<const std::span<const uint8_t>> texts;
   NoiseError error = NoiseError::kNone;  // of the frame behind `texts`; final
+  const Buffer* lender = nullptr;        // may be held instead of copying the texts; nullptr: copy
 };
 
 class NoiseOpener {
@@ -124,18 +123,20 @@ class NoiseOpener {
   // Does the stream end cleanly here, between two frames? Otherwise it is kTruncated.
   bool at_boundary() const { return begin_ == end_; }
 
-  size_t capacity() const { return capacity_; }  // bytes of the buffer
+  // Bytes of the block in use and of those that are lent.
+  size_t capacity() const { return buffer_.capacity() + lent_.capacity(); }
   uint64_t frames() const { return counter_; }
   void set_counter_for_test(uint64_t counter) { counter_ = counter; }
 
  private:
-  void Resize(size_t capacity);
+  // Goes on in another block, with what is not opened yet.
+  void Replace(size_t capacity);
 
   crypto::Secret<32> key_;
   crypto::AeadEngine& engine_;
   const NoiseChannelOptions options_;
-  std::unique_ptr<uint8_t[]> buffer_;
-  size_t capacity_ = 0;
+  Buffer buffer_;
+  LentBuffers lent_;
   size_t begin_ = 0;        // first byte that is not opened yet
   size_t end_ = 0;          // end of what was received
   size_t small_reads_ = 0;  // in a row

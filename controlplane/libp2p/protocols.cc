@@ -19,7 +19,7 @@ namespace noisegate::libp2p {
 namespace {
 
 constexpr size_t kPingSize = 32;        // bytes
-constexpr size_t kChunk = 64 * 1024;    // bytes; what bulk is read and written in
+constexpr size_t kChunk = 64 * 1024;    // bytes; what bulk is written in
 constexpr std::chrono::seconds kExchangeTimeout{10};  // of identify
 
 class Sha256 {
@@ -66,29 +66,30 @@ struct Sending {
   std::vector<uint8_t> head;  // goes first
   uint64_t sent = 0;
   std::array<uint8_t, 32> sha256{};
-  TimePoint ended{};
   absl::Status status;
   bool done = false;
 };
 
+// Where the bytes are all the same they are lent, over and over.
 Task<void> Send(std::shared_ptr<Stream> stream, std::shared_ptr<Sending> sending) {
-  std::vector<uint8_t> chunk(kChunk);
+  const Buffer chunk(kChunk);
+  const std::span<uint8_t> whole(chunk.data(), kChunk);
+  std::ranges::fill(whole, uint8_t{0});
   Pattern pattern(crypto::SystemRandom().Uint64());
   Sha256 hash;
   sending->status = co_await stream->Write(sending->head);
   while (sending->status.ok() && sending->sent < sending->size) {
-    const std::span<uint8_t> part(chunk.data(), static_cast<size_t>(std::min<uint64_t>(
-                                                    chunk.size(), sending->size - sending->sent)));
+    const auto part = whole.first(
+        static_cast<size_t>(std::min<uint64_t>(kChunk, sending->size - sending->sent)));
     if (sending->hashed) {
       pattern.Fill(part);
       hash.Add(part);
     }
-    sending->status = co_await stream->Write(part);
+    sending->status = co_await stream->Write(part, sending->hashed ? nullptr : &chunk);
     sending->sent += part.size();
   }
   sending->sha256 = hash.Finish();
   stream->CloseWrite();
-  sending->ended = Now();
   sending->done = true;
 }
 
@@ -109,23 +110,24 @@ Task<absl::StatusOr<Transfer>> Exchange(std::shared_ptr<Stream> stream,
                                         std::shared_ptr<Sending> sending) {
   const TimePoint began = Now();
   asio::co_spawn(stream->connection().executor(), Send(stream, sending), asio::detached);
-  std::vector<uint8_t> chunk(kChunk);
   Sha256 hash;
   Transfer transfer;
   for (;;) {
-    const auto size = co_await stream->Read(chunk);
-    if (!size.ok()) co_return size.status();
-    if (*size == 0) break;
-    if (sending->hashed) hash.Add(std::span<const uint8_t>(chunk).first(*size));
-    transfer.received += *size;
+    const bool some = co_await stream->WaitReadable();
+    if (transfer.received == 0) transfer.upload_time = Now() - began;
+    if (!some) break;
+    const std::span<const uint8_t> part = stream->Received();
+    if (sending->hashed) hash.Add(part);
+    transfer.received += part.size();
+    stream->Drop(part.size());
   }
+  if (stream->gone()) co_return stream->Gone();
   transfer.time = Now() - began;
   if (!sending->done) co_return absl::DataLossError("the peer ended before it had read all");
   if (!sending->status.ok()) co_return sending->status;
   transfer.sent = sending->sent;
   transfer.sent_sha256 = sending->sha256;
   transfer.received_sha256 = hash.Finish();
-  transfer.upload_time = sending->ended - began;
   co_return transfer;
 }
 

@@ -43,7 +43,8 @@ struct Transfer {
   uint64_t sent = 0, received = 0;  // bytes
   std::array<uint8_t, 32> sent_sha256{}, received_sha256{};
   std::chrono::nanoseconds time{};
-  // Of a perf run: until the last byte went up; the rest is the way down.
+  // Of a perf run: until the answer, or its end, began, which is when the peer had read all that went
+  // up; the rest is the way down.
   std::chrono::nanoseconds upload_time{};
 };
 

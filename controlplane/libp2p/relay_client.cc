@@ -27,8 +27,8 @@ class StreamTransport final : public Transport {
     if (!size.ok()) co_return IoResult{.size = 0, .status = size.status()};
     co_return IoResult{.size = *size, .status = absl::OkStatus()};
   }
-  Task<IoResult> WriteSome(std::span<const uint8_t> bytes) override {
-    return stream_->WriteSome(bytes);
+  Task<IoResult> WriteSome(std::span<const uint8_t> bytes, const Buffer* lender) override {
+    return stream_->WriteSome(bytes, lender);
   }
   void Close() override {
     // In order where our side ended already: the bytes before it must arrive.

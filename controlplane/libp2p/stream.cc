@@ -109,10 +109,14 @@ Task<absl::StatusOr<std::vector<uint8_t>>> Stream::ReadMessage(size_t max_size) 
   }
 }
 
-void Stream::Discard() {
-  connection_->mux_.Consume(id_, connection_->mux_.ReadableSize(id_));
+std::span<const uint8_t> Stream::Received() const { return connection_->mux_.Readable(id_); }
+
+void Stream::Drop(size_t size) {
+  connection_->mux_.Consume(id_, size);
   connection_->Pump();
 }
+
+void Stream::Discard() { Drop(connection_->mux_.ReadableSize(id_)); }
 
 Task<void> Stream::WaitEnd() {
   for (;;) {
@@ -122,7 +126,7 @@ Task<void> Stream::WaitEnd() {
   }
 }
 
-Task<IoResult> Stream::WriteSome(std::span<const uint8_t> bytes) {
+Task<IoResult> Stream::WriteSome(std::span<const uint8_t> bytes, const Buffer* lender) {
   IoResult result;
   if (bytes.empty()) co_return result;
   const bool room = co_await WaitWritable();
@@ -130,14 +134,14 @@ Task<IoResult> Stream::WriteSome(std::span<const uint8_t> bytes) {
     result.status = Gone();
     co_return result;
   }
-  result.size = connection_->mux_.Write(id_, bytes);
+  result.size = connection_->mux_.Write(id_, bytes, lender);
   connection_->Pump();
   co_return result;
 }
 
-Task<absl::Status> Stream::Write(std::span<const uint8_t> bytes) {
+Task<absl::Status> Stream::Write(std::span<const uint8_t> bytes, const Buffer* lender) {
   while (!bytes.empty()) {
-    const IoResult written = co_await WriteSome(bytes);
+    const IoResult written = co_await WriteSome(bytes, lender);
     if (!written.status.ok()) co_return written.status;
     bytes = bytes.subspan(written.size);
   }

@@ -52,9 +52,11 @@ class Stream {
   Task<absl::StatusOr<std::vector<uint8_t>>> ReadMessage(size_t max_size);
 
   // All of it, waiting while the peer or the socket does not take more. Queued when it returns.
-  Task<absl::Status> Write(std::span<const uint8_t> bytes);
+  // Where the bytes lie in a `lender`, that is held until they are sent, and bulk is not copied:
+  // nobody may change them any more.
+  Task<absl::Status> Write(std::span<const uint8_t> bytes, const Buffer* lender = nullptr);
   // What goes without waiting for more than some room.
-  Task<IoResult> WriteSome(std::span<const uint8_t> bytes);
+  Task<IoResult> WriteSome(std::span<const uint8_t> bytes, const Buffer* lender = nullptr);
   // Behind what was written.
   void CloseWrite();
   void Reset();
@@ -65,6 +67,10 @@ class Stream {
 
   // Moves up to `limit` bytes that were received here to the send queue of `to`, without waiting.
   size_t MoveTo(Stream& to, uint64_t limit);
+  // The first received bytes in one piece, until Drop(): reading without a copy. Empty if there are
+  // none now.
+  std::span<const uint8_t> Received() const;
+  void Drop(size_t size);
   // Drops what was received so far.
   void Discard();
   // Until MoveTo() from here has something to move; true unless nothing more will come.
@@ -77,6 +83,8 @@ class Stream {
   // After WaitReadable() said false: whether the peer ended in order.
   bool finished() const { return finished_ && !gone_; }
   bool gone() const { return gone_; }
+  // Why; once it is gone.
+  absl::Status Gone() const;
 
  private:
   friend class Connection;
@@ -84,7 +92,6 @@ class Stream {
   void Handle(const YamuxStreamEvent& event);
   // From now on nothing works; everybody who waits is told.
   void Detach();
-  absl::Status Gone() const;
 
   const std::shared_ptr<Connection> connection_;
   const StreamId id_;

@@ -41,7 +41,7 @@ class TcpTransport final : public Transport {
     co_return result;
   }
 
-  Task<IoResult> WriteSome(std::span<const uint8_t> bytes) override {
+  Task<IoResult> WriteSome(std::span<const uint8_t> bytes, const Buffer*) override {
     asio::error_code error;
     const size_t size = co_await socket_.async_write_some(
         asio::buffer(bytes.data(), bytes.size()), asio::redirect_error(asio::use_awaitable, error));

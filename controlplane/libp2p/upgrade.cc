@@ -110,7 +110,7 @@ class SecuredText final : public Transport {
     co_return IoResult{.size = size, .status = absl::OkStatus()};
   }
 
-  Task<IoResult> WriteSome(std::span<const uint8_t> bytes) override {
+  Task<IoResult> WriteSome(std::span<const uint8_t> bytes, const Buffer*) override {
     std::vector<uint8_t> sealed;
     if (sealer_.SealInto(bytes, sealed) != NoiseError::kNone) {
       co_return IoResult{.size = 0, .status = absl::InternalError("nonces are used up")};

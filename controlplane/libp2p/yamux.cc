@@ -89,11 +89,11 @@ size_t YamuxSession::WriteRoom(StreamId id) const {
                   options_.max_send_queue - send_queue_size_);
 }
 
-size_t YamuxSession::Write(StreamId id, std::span<const uint8_t> bytes) {
+size_t YamuxSession::Write(StreamId id, std::span<const uint8_t> bytes, const Buffer* lender) {
   const size_t n = std::min(bytes.size(), WriteRoom(id));
   Stream* const stream = Find(id);
   if (stream == nullptr) return 0;
-  stream->queue.Append(bytes.first(n));
+  stream->queue.Append(bytes.first(n), lender);
   AfterQueued(*stream, n, n < bytes.size());
   return n;
 }

@@ -61,7 +61,7 @@ struct YamuxOptions {
   uint32_t max_receive_queue = 16 * 1024 * 1024;  // received and not consumed, all streams
                                                   // together; beyond it the fullest stream is reset
   uint32_t quantum = 16 * 1024;                   // bytes of data in one turn of a stream
-  uint32_t max_frame_data = 65519 - kYamuxHeaderSize;  // where a stream is alone
+  uint32_t max_frame_data = 256 * 1024;  // where a stream is alone; js-libp2p answers each frame
   // A ping goes out at the start, which measures the round trip, and at this interval. 0: never.
   std::chrono::milliseconds keep_alive{30'000};
   std::chrono::milliseconds ping_timeout{10'000};
@@ -97,14 +97,17 @@ class YamuxSession {
 
   // --- Bytes.
 
-  // Any cut of the peer's frames. Ignored after an error.
-  void Receive(std::span<const uint8_t> bytes, TimePoint now);
+  // Any cut of the peer's frames. Ignored after an error. Bulk that lies in `lender`, where there is
+  // one, is held there and not copied.
+  void Receive(std::span<const uint8_t> bytes, TimePoint now, const Buffer* lender = nullptr);
   bool HasOutput() const;
   // About how many bytes Pull() could give now; 0 only if there is no output.
   size_t OutputSize() const;
-  // Writes frames to `out`, whole ones only, and returns how many bytes; 0 if there turns out to be
-  // none. `out` has at least kMinYamuxRoom bytes; more is better.
-  size_t Pull(std::span<uint8_t> out, TimePoint now);
+  // Writes frames to `rooms`, one room after the other as if they were one piece; whole frames only.
+  // Returns how many bytes; 0 if there turns out to be none. All rooms together have at least
+  // kMinYamuxRoom bytes; more is better.
+  size_t Pull(std::span<const std::span<uint8_t>> rooms, TimePoint now);
+  size_t Pull(std::span<uint8_t> room, TimePoint now) { return Pull({&room, 1}, now); }
 
   // --- Streams.
 
@@ -112,8 +115,8 @@ class YamuxSession {
   absl::StatusOr<StreamId> OpenStream();
   void Accept(StreamId stream);
   // Queues bytes and returns how many, 0 after CloseWrite(). Less than all means: wait for
-  // `writable`.
-  size_t Write(StreamId stream, std::span<const uint8_t> bytes);
+  // `writable`. Bulk that lies in `lender` is held there and not copied.
+  size_t Write(StreamId stream, std::span<const uint8_t> bytes, const Buffer* lender = nullptr);
   size_t WriteRoom(StreamId stream) const;
   // Ends our direction, behind what is queued, in a frame of its own.
   void CloseWrite(StreamId stream);
@@ -159,7 +162,7 @@ class YamuxSession {
   // Receiving (yamux_receive.cc).
   void ReceiveHeader(const YamuxHeader& header);
   void ReceiveStreamFrame(const YamuxHeader& header);
-  void ReceivePayload(std::span<const uint8_t> bytes);
+  void ReceivePayload(std::span<const uint8_t> bytes, const Buffer* lender);
   void ReceiveCredit(Stream& stream, uint32_t credit);
   void ReceiveEnds(StreamId id, uint16_t flags);
   void ReceivePing(const YamuxHeader& header);

@@ -11,13 +11,13 @@ constexpr size_t kMaxPendingPongs = 64;
 
 }  // namespace
 
-void YamuxSession::Receive(std::span<const uint8_t> bytes, TimePoint now) {
+void YamuxSession::Receive(std::span<const uint8_t> bytes, TimePoint now, const Buffer* lender) {
   now_ = now;
   while (!bytes.empty() && error_ == YamuxError::kNone) {
     size_t n;
     if (payload_left_ > 0) {
       n = std::min<size_t>(bytes.size(), payload_left_);
-      ReceivePayload(bytes.first(n));
+      ReceivePayload(bytes.first(n), lender);
     } else {
       n = std::min(bytes.size(), kYamuxHeaderSize - header_size_);
       std::copy_n(bytes.begin(), n, header_.begin() + static_cast<ptrdiff_t>(header_size_));
@@ -78,7 +78,7 @@ void YamuxSession::ReceiveStreamFrame(const YamuxHeader& header) {
   if (payload_left_ == 0) ReceiveEnds(payload_stream_, payload_flags_);
 }
 
-void YamuxSession::ReceivePayload(std::span<const uint8_t> bytes) {
+void YamuxSession::ReceivePayload(std::span<const uint8_t> bytes, const Buffer* lender) {
   payload_left_ -= static_cast<uint32_t>(bytes.size());
   // It may have gone since the header came.
   Stream* const stream = Find(payload_stream_);
@@ -88,7 +88,7 @@ void YamuxSession::ReceivePayload(std::span<const uint8_t> bytes) {
     QueueReset(payload_stream_);
   } else if (stream != nullptr) {
     stream->receive_window -= static_cast<uint32_t>(bytes.size());
-    stream->received.Append(bytes);
+    stream->received.Append(bytes, lender);
     receive_queue_size_ += bytes.size();
     Event(*stream).readable = true;
     if (receive_queue_size_ > options_.max_receive_queue) ResetFullest();

@@ -10,33 +10,67 @@ namespace {
 // A Data frame shorter than this is not made only to fill a rest of room or of a turn.
 constexpr size_t kMinPiece = 2048;  // bytes
 
+// A window that is half read within this is a large stream's, however short the round trip was when
+// nothing else was under way: now it is the ends' own turns on the CPU that a window must bridge.
+constexpr std::chrono::milliseconds kFastHalfWindow{4};
+
 }  // namespace
 
-// Room that is filled with frames from the front.
+// Rooms that are filled with frames from the front.
 class YamuxSession::Output {
  public:
-  explicit Output(std::span<uint8_t> room) : room_(room) {}
+  explicit Output(std::span<const std::span<uint8_t>> rooms) : rooms_(rooms) {
+    for (const std::span<uint8_t> room : rooms) left_ += room.size();
+  }
   size_t size() const { return used_; }
-  size_t left() const { return room_.size() - used_; }
+  size_t left() const { return left_; }
 
-  // The header, and room for `payload` bytes behind it. Requires that there is room.
-  std::span<uint8_t> Frame(const YamuxHeader& header, size_t payload) {
-    const std::span<uint8_t> frame = room_.subspan(used_, kYamuxHeaderSize + payload);
-    EncodeYamuxHeader(header, frame.first<kYamuxHeaderSize>());
-    used_ += frame.size();
-    return frame.subspan(kYamuxHeaderSize);
+  // Requires that there is room.
+  void Header(const YamuxHeader& header) {
+    std::array<uint8_t, kYamuxHeaderSize> bytes;
+    EncodeYamuxHeader(header, bytes);
+    std::span<const uint8_t> rest(bytes);
+    while (!rest.empty()) {
+      const std::span<uint8_t> room = Take(rest.size());
+      std::ranges::copy(rest.first(room.size()), room.begin());
+      rest = rest.subspan(room.size());
+    }
+  }
+  // The first bytes of `queue`. Requires that there is room.
+  void Payload(ByteQueue& queue, size_t size) {
+    while (size > 0) {
+      const std::span<uint8_t> room = Take(size);
+      queue.Read(room);
+      size -= room.size();
+    }
   }
 
   // False, and nothing written, if there is no room left.
   bool Control(const YamuxHeader& header) {
     if (left() < kYamuxHeaderSize) return false;
-    Frame(header, 0);
+    Header(header);
     return true;
   }
 
  private:
-  const std::span<uint8_t> room_;
+  // The next bytes in one piece, up to `want`.
+  std::span<uint8_t> Take(size_t want) {
+    while (at_ == rooms_.front().size()) {
+      rooms_ = rooms_.subspan(1);
+      at_ = 0;
+    }
+    const size_t size = std::min(want, rooms_.front().size() - at_);
+    const std::span<uint8_t> piece = rooms_.front().subspan(at_, size);
+    at_ += size;
+    used_ += size;
+    left_ -= size;
+    return piece;
+  }
+
+  std::span<const std::span<uint8_t>> rooms_;
+  size_t at_ = 0;  // in the first of them
   size_t used_ = 0;
+  size_t left_ = 0;
 };
 
 bool YamuxSession::HasOutput() const {
@@ -52,10 +86,10 @@ size_t YamuxSession::OutputSize() const {
   return (control + data) * kYamuxHeaderSize + send_queue_size_;
 }
 
-size_t YamuxSession::Pull(std::span<uint8_t> out, TimePoint now) {
-  assert(out.size() >= kMinYamuxRoom);
+size_t YamuxSession::Pull(std::span<const std::span<uint8_t>> rooms, TimePoint now) {
   now_ = now;
-  Output output(out);
+  Output output(rooms);
+  assert(output.left() >= kMinYamuxRoom);
   if (PullControl(output)) PullData(output);
   return output.size();
 }
@@ -122,7 +156,9 @@ uint32_t YamuxSession::CreditDue(const Stream& stream) const {
 
 // Half a window within two round trips: it may be the window that limits the stream.
 void YamuxSession::GrowWindow(Stream& stream) {
-  if (!round_trip_ || now_ - stream.last_credit > 2 * *round_trip_) return;
+  if (!round_trip_) return;
+  const auto soon = std::max<std::chrono::nanoseconds>(kFastHalfWindow, 2 * *round_trip_);
+  if (now_ - stream.last_credit > soon) return;
   const uint64_t doubled = uint64_t{stream.receive_window_size} * 2;
   const uint64_t limit = std::max(options_.max_receive_window, kYamuxInitialWindow);
   stream.receive_window_size = static_cast<uint32_t>(std::min(doubled, limit));
@@ -179,7 +215,8 @@ bool YamuxSession::PullTurn(Stream& stream, Output& output) {
 
   const YamuxHeader header{
       .type = YamuxType::kData, .stream = stream.id, .length = static_cast<uint32_t>(n)};
-  stream.queue.Read(output.Frame(header, n));
+  output.Header(header);
+  output.Payload(stream.queue, n);
   stream.send_window -= static_cast<uint32_t>(n);
   stream.unacknowledged += static_cast<uint32_t>(n);
   stream.deficit -= static_cast<int64_t>(n);

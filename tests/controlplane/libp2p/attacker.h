@@ -26,7 +26,7 @@ class HoldsLastMessage final : public Transport {
  public:
   explicit HoldsLastMessage(std::unique_ptr<Transport> inner) : inner_(std::move(inner)) {}
   Task<IoResult> ReadSome(std::span<uint8_t> out) override { return inner_->ReadSome(out); }
-  Task<IoResult> WriteSome(std::span<const uint8_t> bytes) override {
+  Task<IoResult> WriteSome(std::span<const uint8_t> bytes, const Buffer*) override {
     std::vector<uint8_t> all = std::exchange(held_, {});
     all.insert(all.end(), bytes.begin(), bytes.end());
     if (++writes_ == 3) {  // behind the proposal of /noise and the first message

@@ -105,8 +105,20 @@ TEST(ByteQueue, GivesBackWhatItGot) {
   crypto::SeededRandom random(3);
   ByteQueue a, b;
   Bytes want_a, want_b;
+  std::vector<Buffer> lenders;
   for (int step = 0; step < 4000; ++step) {
-    switch (random.Below(4)) {
+    switch (random.Below(5)) {
+      case 4: {
+        const Bytes bytes = random.Get(1 + random.Below(30'000));
+        const Buffer lender(40'000);
+        uint8_t* const at = lender.data() + random.Below(lender.capacity() - bytes.size());
+        std::ranges::copy(bytes, at);
+        a.Append({at, bytes.size()}, &lender);
+        EXPECT_EQ(lender.shared(), bytes.size() >= ByteQueue::kMinLoan);
+        lenders.push_back(lender);
+        want_a.insert(want_a.end(), bytes.begin(), bytes.end());
+        break;
+      }
       case 0: {
         const Bytes bytes = random.Get(random.Below(random.Below(8) == 0 ? 70'000 : 900));
         a.Append(bytes);
@@ -140,6 +152,34 @@ TEST(ByteQueue, GivesBackWhatItGot) {
     ASSERT_EQ(a.size(), want_a.size());
     ASSERT_EQ(b.size(), want_b.size());
   }
+  a.Clear();
+  b.Clear();
+  for (const Buffer& lender : lenders) EXPECT_FALSE(lender.shared()) << "given back";
+}
+
+TEST(LentBuffers, LendsSoManyAndTakesThoseThatCameBack) {
+  LentBuffers lent(2);
+  std::vector<Buffer> held;
+  for (int i = 0; i < 2; ++i) {
+    Buffer used = lent.Take(1000);
+    held.push_back(used);
+    EXPECT_TRUE(lent.MayLend());
+    lent.PutAside(std::move(used));
+  }
+  EXPECT_FALSE(lent.MayLend());
+  EXPECT_TRUE(held[0].shared());
+  lent.PutAside(Buffer(1000));  // held by nobody
+  lent.KeepOnly(500);
+  EXPECT_FALSE(lent.MayLend()) << "who holds one does not care what is wanted now";
+
+  const uint8_t* const back = held[1].data();
+  held.pop_back();
+  EXPECT_TRUE(lent.MayLend());
+  EXPECT_EQ(lent.Take(1000).data(), back);
+  EXPECT_TRUE(lent.MayLend()) << "that one was not put aside again";
+  held.clear();
+  lent.KeepOnly(500);
+  EXPECT_EQ(lent.Take(500).capacity(), 500u);
 }
 
 TEST(LengthPrefixed, ReadsOneMessageAndLeavesTheRest) {
