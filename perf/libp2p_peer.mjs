@@ -2,7 +2,7 @@
 //
 //   node libp2p_peer.mjs listen [RELAY]          prints LISTEN MULTIADDR, and serves echo and perf
 //   node libp2p_peer.mjs relay                   the same, as a relay without limits
-//   node libp2p_peer.mjs perf ADDR UP DOWN       prints {upload, download} in seconds
+//   node libp2p_peer.mjs perf ADDR UP DOWN       prints {upload, download, cpu} in seconds
 //   node libp2p_peer.mjs requests ADDR SIZE N    prints {p50, p99} in milliseconds
 import { ECHO, open, PERF, perf, send, startPeer } from '../tests/libp2p/js/peer.mjs'
 import { parse } from '../tests/libp2p/js/address.mjs'
@@ -51,9 +51,11 @@ if (what === 'listen') {
 } else {
   const peer = await startPeer({ relayed: true })
   const stream = await open(peer, parse(address), what === 'perf' ? PERF : ECHO)
+  const before = process.cpuUsage()
   const result = what === 'perf'
     ? await perf(stream, Number(first), Number(second))
     : await requests(stream, Number(first), Number(second))
-  console.log(JSON.stringify(result))
+  const { user, system } = process.cpuUsage(before)
+  console.log(JSON.stringify({ ...result, cpu: (user + system) / 1e6 }))
   await peer.stop()
 }

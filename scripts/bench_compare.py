@@ -14,11 +14,11 @@ import sys
 
 # What names a row; everything else is what came out.
 KEYS = ("bench", "op", "engine", "contender", "aead", "role", "step", "family", "order", "case",
-        "bytes", "burst", "sessions", "prefixes", "load_percent")
+        "ends", "relay", "bytes", "burst", "sessions", "prefixes", "load_percent")
 # The figure that is compared: the first that the row has, and whether more of it is better.
 FIGURES = (("cycles_per_packet", False), ("cycles_per_lookup", False), ("cycles_per_counter", False),
            ("cycles", False), ("packets_per_second", True), ("latency_p50_us", False),
-           ("lost", False))
+           ("lost", False), ("mb_per_second", True), ("relay_mib_over_start", False))
 
 
 def key_of(row):
