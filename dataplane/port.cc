@@ -8,9 +8,12 @@
 #include <rte_ethdev.h>
 #include <rte_log.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/device_args.h"
@@ -29,6 +32,19 @@ bool HasMacOfItsOwn(DeviceKind kind) {
 // The kinds whose MTU the kernel knows, and must be told.
 bool IsKernelInterface(DeviceKind kind) {
   return kind == DeviceKind::kAfXdp || kind == DeviceKind::kAfPacket || kind == DeviceKind::kTap;
+}
+
+// A memif's server end that was killed leaves its socket behind, and the driver would not make it anew. Only
+// where nobody has it open; to try that by connecting would upset a driver that has.
+void RemoveStaleSocket(const std::string& path) {
+  struct stat status;
+  if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+  std::ifstream sockets("/proc/net/unix");
+  if (!sockets) return;
+  for (std::string line; std::getline(sockets, line);) {
+    if (line.ends_with(" " + path)) return;
+  }
+  unlink(path.c_str());
 }
 
 // A locally administered address made of the names (FNV-1a).
@@ -96,6 +112,8 @@ absl::Status Port::Plug() {
   }
   absl::StatusOr<DeviceArguments> device = MakeDeviceArguments(options_, unique, context_.workers);
   if (!device.ok()) return device.status();
+  const bool serves = options_.device_args.find("role=server") != std::string::npos;
+  if (options_.kind == DeviceKind::kMemif && serves) RemoveStaleSocket(options_.device);
   if (const int error =
           rte_eal_hotplug_add(device->bus.c_str(), device->name.c_str(), device->arguments.c_str());
       error != 0) {

@@ -21,7 +21,7 @@ CLOSE = 0x7FFFFFFF
 RESPONDER = 0x80000000  # direction bit: responder to initiator
 ETH_IPV4, ETH_IPV6 = 0x0800, 0x86DD
 UDP = 17
-FRAMES = 2048  # distinct frames of each kind; sent again and again
+FRAMES = 1024  # distinct frames of each kind; sent again and again
 
 
 class Endpoint:

@@ -37,10 +37,14 @@ host_address() {  # host_address SITE FAMILY
   if [[ $2 == 4 ]]; then echo "10.${number[$1]}.0.2"; else echo "fd00:${number[$1]}::2"; fi
 }
 
-# gateway_config NAME SITE [WORKERS]: what every config begins with, down to the underlay port.
+# gateway_config NAME SITE [WORKERS [DEVICE]]: what every config begins with, down to the underlay port.
 gateway_config() {
   key "$1"
-  quiet "$1" wan0
+  local device=${4:-}
+  if [[ -z $device ]]; then
+    device='{af_xdp: wan0}'
+    quiet "$1" wan0
+  fi
   config "$1" <<END
 gateway:
   name: $1
@@ -59,7 +63,7 @@ logging:
 ports:
   - name: wan
     side: underlay
-    device: {af_xdp: wan0}
+    device: $device
     addresses: [198.51.100.${number[$2]}/24, '2001:db8::${number[$2]}/64']
 END
 }
