@@ -41,6 +41,8 @@ class HostileTest : public testing::Test {
     auto connection = *loop_.Await(friend_.host().Dial(victim_.address()));
     ASSERT_TRUE(connection.ok()) << connection.status();
     honest_ = *std::move(connection);
+    // The dialler is done first.
+    ASSERT_TRUE(loop_.RunUntil([&] { return victim_.host().connection_count() == 1; }));
   }
   void ExpectHonestPeerIsServed() {
     const absl::Status status = *loop_.Await(PingOver(honest_));
