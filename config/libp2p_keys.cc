@@ -77,7 +77,7 @@ constexpr Key kLibp2pKeys[] = {
            kMaxListen),
     ListOf(Range(Field<&Libp2p::announce>(
                      "announce", Kind::kText,
-                     "Multiaddrs to tell peers instead of those that it listens on."),
+                     "Multiaddrs, without /p2p/ID, to tell peers instead of those that it listens on."),
                  1, kMaxMultiaddr),
            kMaxListen),
     Range(Field<&Libp2p::key>(

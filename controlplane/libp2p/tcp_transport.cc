@@ -134,7 +134,10 @@ absl::StatusOr<tcp::acceptor> ListenTcp(const Executor& executor,
 Task<absl::StatusOr<tcp::socket>> ConnectTcp(TcpTarget target, std::chrono::milliseconds timeout) {
   const Executor executor = co_await asio::this_coro::executor;
   tcp::socket socket(executor);
-  const TimeLimit limit(executor, timeout, [&socket] { socket.close(); });
+  const TimeLimit limit(executor, timeout, [&socket] {
+    asio::error_code ignored;
+    socket.close(ignored);
+  });
   const auto endpoints = co_await Resolve(executor, target);
   if (!endpoints.ok()) co_return endpoints.status();
   asio::error_code error = asio::error::host_not_found;

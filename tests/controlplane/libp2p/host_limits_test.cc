@@ -80,11 +80,14 @@ void OpenAllStreamsAtOnce() {
   options.connection.yamux.max_inbound_streams = 4'096;
   Node victim(loop, options);
   Attacker attacker(loop, victim);
+  const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
   for (uint32_t i = 0; i < 4'096; ++i) attacker.Open(1 + 2 * i, kEchoProtocol);
   EXPECT_TRUE(attacker.Flush());
   ASSERT_TRUE(loop.RunUntil([&] { return victim.host().connection_count() == 1; }));
   const auto connection = victim.host().FindConnection(1);
   EXPECT_TRUE(loop.RunUntil([&] { return connection->stream_count() == 4'096; }));
+  // What is accounted for them is what they take.
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, before + victim.host().memory() + kMiB);
 }
 
 TEST(HostLimits, StreamsThatOpenTogetherDoNotPileUpOnTheStack) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -314,6 +315,29 @@ TEST(RelayPolicy, NeverLosesCount) {
       open += Peer(ends.first) == account.peer || Peer(ends.second) == account.peer ? 1 : 0;
     }
     EXPECT_EQ(account.circuits, open);
+  }
+}
+
+// In the words, the order and with the statuses of relay_outcome.h.
+TEST(RelayOutcome, EachIsExplainedInTheManual) {
+  std::ifstream file(NOISEGATE_SOURCE_DIR "/docs/libp2p.md");
+  ASSERT_TRUE(file.good());
+  std::vector<std::string> rows;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("## ")) inside = line == "## Run a relay";
+    if (inside && line.starts_with("| `")) rows.push_back(line);
+  }
+  ASSERT_EQ(rows.size(), kRelayOutcomes.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const RelayOutcomeText& text = kRelayOutcomes[i];
+    const bool of_reservations = text.outcome >= RelayOutcome::kReservations &&
+                                 text.outcome <= RelayOutcome::kReservationsOfPrefix;
+    const CircuitStatus status = of_reservations ? text.reserve_status : text.connect_status;
+    const std::string start = "| `" + std::string(text.name) + "` | " +
+                              std::to_string(static_cast<int>(status)) + " | " +
+                              std::string(text.meaning) + " |";
+    EXPECT_TRUE(rows[i].starts_with(start)) << rows[i] << "\nwants " << start;
   }
 }
 
