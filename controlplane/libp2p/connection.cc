@@ -21,7 +21,7 @@ constexpr std::chrono::seconds kLastWordsTime{1};
 
 // Without what is queued: on the heap of a 64-bit machine, coroutines included, rounded up.
 constexpr size_t kConnectionMemory = 16 * 1024;
-constexpr size_t kStreamMemory = 4 * 1024;
+constexpr size_t kStreamMemory = 6 * 1024;
 
 // Protocols that keep a connection going and do nothing else.
 bool IsUpkeep(std::string_view protocol) {
