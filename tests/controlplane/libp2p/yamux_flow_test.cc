@@ -366,6 +366,7 @@ TEST(YamuxFlow, RandomTrafficArrivesInOrder) {
       for (auto& [key, flow] : flows) {
         if (key.first == at_client) continue;
         Bytes some(std::min(most, reader.session.ReadableSize(key.second)));
+        if (some.empty()) continue;
         ASSERT_EQ(reader.session.Read(key.second, some), some.size());
         const auto want = text_at(key.second, flow.read, some.size());
         ASSERT_EQ(std::memcmp(some.data(), want.data(), some.size()), 0) << key.second;
