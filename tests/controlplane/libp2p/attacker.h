@@ -97,17 +97,17 @@ class Attacker {
       for (uint32_t i = 0; i < blocks; ++i) {
         Frame(YamuxType::kData, 0, stream, static_cast<uint32_t>(block.size()), block);
       }
-      if (!Flush()) break;
+      if (!Flush(kPatience)) break;  // the windows take it all
     }
   }
 
   // Sends what was written so far; false once the victim has hung up, or takes no more.
-  bool Flush() {
+  bool Flush(std::chrono::milliseconds patience = std::chrono::milliseconds(500)) {
     std::vector<uint8_t> sealed;
     EXPECT_EQ(upgraded_->sealer.SealInto(std::exchange(text_, {}), sealed), NoiseError::kNone);
     auto done = std::make_shared<std::optional<bool>>();
     asio::co_spawn(loop_.io(), Write(std::move(sealed), done), asio::detached);
-    const TimePoint end = Now() + std::chrono::milliseconds(500);
+    const TimePoint end = Now() + patience;
     loop_.RunUntil([&] { return done->has_value() || Now() >= end; });
     return done->value_or(false);
   }
