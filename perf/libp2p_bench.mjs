@@ -22,9 +22,15 @@ const { values: options } = parseArgs({
     mib: { type: 'string', default: '256' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
-    json: { type: 'string' }
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false }
   }
 })
+if (options.help) {
+  const usage = readFileSync(fileURLToPath(import.meta.url), 'utf8').split('import ')[0]
+  console.log(usage.replace(/^\/\/ ?/gm, '').trimEnd())
+  process.exit()
+}
 const root = fileURLToPath(new URL('..', import.meta.url))
 const program = process.env.NOISEGATE ?? join(root, 'build/release/noisegate')
 const bytes = Number(options.mib) * 2 ** 20
